@@ -1,0 +1,2 @@
+// `npm run bench`: side-by-side measurements.
+console.log('no measurements yet')
