@@ -1,7 +1,7 @@
 // Installs what package-lock.json asks for. Plain JavaScript: it runs before anything is installed.
-import { basename } from 'node:path'
 import { runToEnd } from './child.js'
 import { markInstalled, reasonToInstall } from './installed.js'
+import { npmCommand } from './npm.js'
 
 /**
  * Brings node_modules in line with package-lock.json, or ends the process with an explanation.
@@ -39,10 +39,8 @@ async function npmCi(root, flags, output) {
   const args = ['ci', '--include=dev', '--include=optional', '--loglevel=error', '--no-audit', '--no-fund', ...flags]
   /** @type {import('node:child_process').StdioOptions} */
   const stdio = output === 'ignore' ? 'ignore' : ['ignore', 2, 2]
-  const { npm_execpath: npmCli, npm_node_execpath: npmNode } = process.env
-  const isUnderNpm = npmCli !== undefined && npmNode !== undefined && basename(npmCli) === 'npm-cli.js'
-  if (isUnderNpm) return runToEnd(npmNode, [npmCli, ...args], { cwd: root, stdio })
-  return runToEnd('npm', args, { cwd: root, stdio, shell: process.platform === 'win32' })
+  const npm = npmCommand()
+  return runToEnd(npm.command, [...npm.args, ...args], { cwd: root, stdio, shell: npm.shell })
 }
 
 /** @param {string} line */
