@@ -1,6 +1,6 @@
 // Installs what package-lock.json asks for. Plain JavaScript: it runs before anything is installed.
 import { runToEnd } from './child.js'
-import { markInstalled, reasonToInstall } from './installed.js'
+import { reasonToInstall } from './installed.js'
 import { npmCommand } from './npm.js'
 
 /**
@@ -13,32 +13,25 @@ export async function ensureInstalled(root) {
   say(`Installing packages (npm ci), because ${reason} ...`)
 
   // First from npm's cache alone, which is quick and works without a network; then from the registry.
-  if ((await npmCi(root, ['--offline'], 'ignore')) === 0 && isComplete(root)) return
-  const code = await npmCi(root, [], 'inherit')
-  if (code === 0 && isComplete(root)) return
+  await npmCi(root, ['--offline'], 'ignore')
+  if (reasonToInstall(root) === undefined) return
+  const exitCode = await npmCi(root, [], ['ignore', process.stderr, process.stderr])
+  const problem = reasonToInstall(root)
+  if (problem === undefined) return
 
-  say(`The install failed (npm ci, exit code ${code}): ${reasonToInstall(root)}.`)
-  say('The packages of package-lock.json must be reachable: check the network and the registry npm uses, then repeat.')
-  process.exit(code === 0 ? 1 : code)
-}
-
-/** @param {string} root */
-function isComplete(root) {
-  markInstalled(root)
-  return reasonToInstall(root) === undefined
+  say(`The install failed: npm ci ended with exit code ${exitCode}, and ${problem}.`)
+  say("The packages of package-lock.json come from npm's registry: check that it can be reached, then repeat.")
+  process.exit(exitCode || 1)
 }
 
 /**
  * @param {string} root
  * @param {readonly string[]} flags
- * @param {'inherit' | 'ignore'} output
+ * @param {import('node:child_process').StdioOptions} stdio Never stdout: that belongs to the program to be started.
  */
-async function npmCi(root, flags, output) {
-  // Output goes to stderr: the stdout of `npm start` belongs to the program started.
+function npmCi(root, flags, stdio) {
   // The dev and optional packages carry the compiler and the pinned Node, so NODE_ENV=production must not drop them.
   const args = ['ci', '--include=dev', '--include=optional', '--loglevel=error', '--no-audit', '--no-fund', ...flags]
-  /** @type {import('node:child_process').StdioOptions} */
-  const stdio = output === 'ignore' ? 'ignore' : ['ignore', 2, 2]
   const npm = npmCommand()
   return runToEnd(npm.command, [...npm.args, ...args], { cwd: root, stdio, shell: npm.shell })
 }
