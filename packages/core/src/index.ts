@@ -1,1 +1,154 @@
-export {}
+/** The vocabulary and runtime of CIM for TypeScript, by the mission's chapters. */
+
+// Application
+export { Application, type ApplicationOptions } from './application/application.ts'
+// Errors
+export { checkOptions, checkWholeNumber } from './errors/check-options.ts'
+export { CimError, hasErrorCode, isCimError } from './errors/cim-error.ts'
+export {
+  CommandIdReusedError,
+  ConcurrencyError,
+  EventIdReusedError,
+  VersionMismatchError,
+} from './errors/concurrency-errors.ts'
+export { InvalidEventError, UndecodableEventError } from './errors/event-errors.ts'
+export {
+  ForbiddenError,
+  InvalidDefinitionError,
+  InvalidOptionError,
+  PayloadTooLargeError,
+  UnauthenticatedError,
+  UnknownNameError,
+  ValidationError,
+  type ValidationIssue,
+} from './errors/input-errors.ts'
+export {
+  CheckpointAheadError,
+  ConsistencyTimeoutError,
+  StaleCheckpointError,
+  StoreClosedError,
+  StoreCorruptError,
+  StoreFullError,
+  StoreLockedError,
+  StoreUnavailableError,
+  StoreVersionError,
+} from './errors/store-errors.ts'
+// Event processing
+export type { EventProcessor } from './event-processing/event-processor.ts'
+export {
+  ProcessorRunner,
+  type ProcessorRunnerOptions,
+  type ProcessorStatus,
+} from './event-processing/processor-runner.ts'
+export type { RetryDelay } from './event-processing/retry-delay.ts'
+// Event sourcing
+export { type AggregateRef, type EntityId, maxIdLength, problemWithId } from './event-store/aggregate-ref.ts'
+export { type DomainEvent, decodeEvent } from './event-store/domain-event.ts'
+export type { DomainEventEnvelope, NewEvent } from './event-store/domain-event-envelope.ts'
+export type { EventMetadata } from './event-store/event-metadata.ts'
+export type {
+  AppendOptions,
+  AppendResult,
+  CommandIdentity,
+  CommandRecord,
+  EventBatch,
+  EventPage,
+  EventStore,
+  EventStoreLimits,
+  ExpectedVersion,
+  LoadEventsOptions,
+  ReadEventsOptions,
+  RejectionReason,
+  SubscribeOptions,
+} from './event-store/event-store.ts'
+export {
+  type CheckedReadOptions,
+  checkReadOptions,
+  defaultLimits,
+  parseTimestamp,
+} from './event-store/event-store-options.ts'
+export { canonicalJson, hashText } from './event-store/fingerprint.ts'
+export { type FollowedLog, followLog } from './event-store/follow-log.ts'
+export { type EncodedJson, encodeJson, escapePointer } from './event-store/json.ts'
+export { type PreparedEvent, prepareAppend } from './event-store/prepare-append.ts'
+export { checkCommand, findRepeat, repeatedAppend } from './event-store/repeats.ts'
+export { Signal } from './event-store/signal.ts'
+export type { Snapshot, SnapshotStore } from './event-store/snapshot.ts'
+export { matchesSubject, type SubjectMatcher, subjectMatcher, subjectOf } from './event-store/subject-pattern.ts'
+export { currentSchemaVersion, type Upcaster, type Upcasters, upcast } from './event-store/upcaster.ts'
+export { createUuidGenerator, deriveUuid } from './event-store/uuid.ts'
+// In-memory adapters
+export { MemoryEventStore, type MemoryEventStoreOptions } from './memory/memory-event-store.ts'
+export { MemorySnapshotStore } from './memory/memory-snapshot-store.ts'
+export { MemoryViewStore } from './memory/memory-view-store.ts'
+// Query side
+export { type Consistency, waitForPosition } from './read-side/consistency.ts'
+// For writing adapters
+export {
+  checkFindOptions,
+  checkPageLimit,
+  compareIndexValues,
+  compareStrings,
+  indexValuesOf,
+} from './read-side/index-values.ts'
+export {
+  defineProjection,
+  type EventOf,
+  type EventSource,
+  type ProjectionDefinition,
+  type ProjectionHandler,
+  type ProjectionOptions,
+} from './read-side/projection.ts'
+export { ProjectionProcessor } from './read-side/projection-processor.ts'
+export { defineQuery, type Query, type QueryDefinition, type QueryOptions, type Read } from './read-side/query.ts'
+export { QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
+export { createReadModel, type ReadModel } from './read-side/read-model.ts'
+export type {
+  FindOptions,
+  FoundRow,
+  IndexFunction,
+  IndexValue,
+  ViewChange,
+  ViewCommit,
+  ViewDefinition,
+  ViewRow,
+  ViewStore,
+} from './read-side/view-store.ts'
+export { ViewSession, type Views } from './read-side/views.ts'
+// Schemas
+export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } from './schema/schema.ts'
+// Time travel
+export { type Difference, differencesBetween } from './time-travel/differences.ts'
+export { type HistoryEntry, historyOf, type Moment, stateAt } from './time-travel/state-at.ts'
+// Command side
+export {
+  type AggregateDefinition,
+  type AggregateMessages,
+  type AggregateOptions,
+  defineAggregate,
+} from './write-side/aggregate.ts'
+export type { Command, CommandOptions, DecidableCommand } from './write-side/command.ts'
+export type { CommandAcknowledgment, CommandStatus } from './write-side/command-acknowledgment.ts'
+export {
+  type Authorize,
+  CommandHandler,
+  type CommandHandlerOptions,
+  type HandleOptions,
+} from './write-side/command-handler.ts'
+export {
+  type DecidedEvent,
+  type Decision,
+  type DecisionContext,
+  event,
+  isRejection,
+  type Rejection,
+  reject,
+} from './write-side/decision.ts'
+export {
+  applyEvent,
+  emptyAggregate,
+  foldEvents,
+  type LoadedAggregate,
+  loadAggregate,
+} from './write-side/load-aggregate.ts'
+export { Repository, type RepositoryEntry, type RepositoryOptions, type SaveOptions } from './write-side/repository.ts'

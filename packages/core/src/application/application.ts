@@ -1,0 +1,168 @@
+/** Puts aggregates, projections, queries and stores together into something that runs. */
+
+import { checkOptions } from '../errors/check-options.ts'
+import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import {
+  ProcessorRunner,
+  type ProcessorRunnerOptions,
+  type ProcessorStatus,
+} from '../event-processing/processor-runner.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import type { SnapshotStore } from '../event-store/snapshot.ts'
+import type { ProjectionDefinition } from '../read-side/projection.ts'
+import { ProjectionProcessor } from '../read-side/projection-processor.ts'
+import type { Query, QueryDefinition } from '../read-side/query.ts'
+import { QueryHandler } from '../read-side/query-handler.ts'
+import type { ViewStore } from '../read-side/view-store.ts'
+import { type HistoryEntry, historyOf, type Moment, stateAt } from '../time-travel/state-at.ts'
+import type { AggregateDefinition } from '../write-side/aggregate.ts'
+import type { Command } from '../write-side/command.ts'
+import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
+import {
+  type Authorize,
+  CommandHandler,
+  type CommandHandlerOptions,
+  type HandleOptions,
+} from '../write-side/command-handler.ts'
+import type { LoadedAggregate } from '../write-side/load-aggregate.ts'
+import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
+
+/** What an {@link Application} is made of. */
+export interface ApplicationOptions {
+  readonly eventStore: EventStore
+  readonly viewStore: ViewStore
+  readonly snapshotStore?: SnapshotStore
+  readonly aggregates: readonly AggregateDefinition[]
+  readonly projections?: readonly ProjectionDefinition[]
+  readonly queries?: readonly QueryDefinition[]
+  readonly authorize?: Authorize
+  readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
+  readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'now' | 'newId'>
+  readonly processors?: Pick<ProcessorRunnerOptions, 'batchSize' | 'retryDelay' | 'onError' | 'random'>
+}
+
+const optionNames = [
+  'eventStore',
+  'viewStore',
+  'snapshotStore',
+  'aggregates',
+  'projections',
+  'queries',
+  'authorize',
+  'repository',
+  'commands',
+  'processors',
+]
+
+/** A whole CIM application: commands in, durable events, views out. Does not own its stores: close them after it. */
+export class Application implements AsyncDisposable {
+  readonly eventStore: EventStore
+  readonly viewStore: ViewStore
+  readonly aggregates: ReadonlyMap<string, AggregateDefinition>
+  readonly projections: readonly ProjectionDefinition[]
+  readonly queries: readonly QueryDefinition[]
+  readonly #commandHandler: CommandHandler
+  readonly #queryHandler: QueryHandler
+  readonly #runners: readonly ProcessorRunner[]
+
+  constructor(options: ApplicationOptions) {
+    checkOptions('Application', options, optionNames)
+    const { eventStore, viewStore, snapshotStore, aggregates, projections = [], queries = [], authorize } = options
+    this.eventStore = eventStore
+    this.viewStore = viewStore
+    this.aggregates = new Map(aggregates.map((definition) => [definition.aggregateType, definition]))
+    this.projections = projections
+    this.queries = queries
+    checkUnique(
+      'Aggregate',
+      aggregates.map(({ aggregateType }) => aggregateType),
+    )
+    checkUnique(
+      'Projection',
+      projections.map(({ viewName }) => viewName),
+    )
+    const snapshots = snapshotStore === undefined ? undefined : { snapshotStore }
+    this.#commandHandler = new CommandHandler({
+      ...options.commands,
+      eventStore,
+      repositories: aggregates.map(
+        (definition) => new Repository({ ...options.repository, ...snapshots, definition, eventStore }),
+      ),
+      ...(authorize === undefined ? undefined : { authorize }),
+    })
+    this.#queryHandler = new QueryHandler({ viewStore, projections, queries })
+    this.#runners = projections.map((projection) => {
+      const processor = new ProjectionProcessor(projection, viewStore)
+      return new ProcessorRunner({ ...options.processors, eventStore, processor })
+    })
+  }
+
+  /** Opens every view, then starts every processor from its checkpoint. */
+  async start(): Promise<void> {
+    for (const projection of this.projections) await this.viewStore.openView(projection)
+    for (const runner of this.#runners) await runner.start()
+  }
+
+  /** Lets every processor finish its batch, then stops it. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#runners.map((runner) => runner.stop()))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  /** How every processor is doing. */
+  get processors(): readonly ProcessorStatus[] {
+    return this.#runners.map(({ status }) => status)
+  }
+
+  /** Handles a command. @see {@link CommandHandler.handle} */
+  dispatch(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
+    return this.#commandHandler.handle(command, options)
+  }
+
+  /** Answers a query. @see {@link QueryHandler.handle} */
+  query<TParameters, TResult>(
+    definition: QueryDefinition<string, TParameters, TResult>,
+    parameters: TParameters,
+    options?: Pick<Query, 'afterPosition' | 'waitMs'> & { readonly signal?: AbortSignal },
+  ): Promise<TResult | undefined> {
+    const { signal, ...consistency } = options ?? {}
+    return this.answer(
+      definition.query(parameters, consistency),
+      signal === undefined ? undefined : { signal },
+    ) as Promise<TResult | undefined>
+  }
+
+  /** Answers a query that came as plain JSON. @see {@link QueryHandler.handle} */
+  answer(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
+    return this.#queryHandler.handle(query, options)
+  }
+
+  /** An aggregate's state at a moment. @see {@link stateAt} @throws {UnknownNameError} when the type is not defined */
+  async stateAt(aggregateType: string, aggregateId: string, moment?: Moment): Promise<LoadedAggregate> {
+    return stateAt(this.#definitionOf(aggregateType), this.eventStore, aggregateId, moment)
+  }
+
+  /** An aggregate's events with their differences. @see {@link historyOf} @throws {UnknownNameError} when the type is not defined */
+  async historyOf(
+    aggregateType: string,
+    aggregateId: string,
+    options?: { readonly fromVersion?: number; readonly limit?: number },
+  ): Promise<readonly HistoryEntry[]> {
+    return historyOf(this.#definitionOf(aggregateType), this.eventStore, aggregateId, options)
+  }
+
+  #definitionOf(aggregateType: string): AggregateDefinition {
+    const definition = this.aggregates.get(aggregateType)
+    if (definition === undefined)
+      throw new UnknownNameError('unknown-aggregate-type', aggregateType, this.aggregates.keys())
+    return definition
+  }
+}
+
+function checkUnique(kind: string, names: readonly string[]): void {
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new InvalidDefinitionError(`${kind} ${twice} is given twice.`)
+}

@@ -1,0 +1,106 @@
+/** The checks that every event store makes before it appends. */
+
+import { checkWholeNumber } from '../errors/check-options.ts'
+import { InvalidEventError } from '../errors/event-errors.ts'
+import { PayloadTooLargeError, ValidationError } from '../errors/input-errors.ts'
+import { type AggregateRef, checkAggregateRef, isTypeName, problemWithId } from './aggregate-ref.ts'
+import type { NewEvent } from './domain-event-envelope.ts'
+import type { EventMetadata } from './event-metadata.ts'
+import type { AppendOptions, EventStoreLimits } from './event-store.ts'
+import { encodeJson } from './json.ts'
+
+/** An event that passed the checks, with its data as JSON text. */
+export interface PreparedEvent {
+  readonly eventId: string
+  readonly eventType: string
+  readonly schemaVersion: number
+  /** What reading `text` back gives. */
+  readonly eventData: unknown
+  readonly text: string
+  readonly metadata: EventMetadata
+}
+
+const noMetadata: EventMetadata = Object.freeze({})
+const metadataNames: ReadonlySet<string> = new Set(['correlationId', 'causationId', 'commandId', 'userId', 'sessionId'])
+
+/**
+ * Checks an append as far as that is possible without the store's content.
+ * @param aggregate whose events these are
+ * @param events those that came
+ * @param options the options that came
+ * @param limits the store's
+ * @param newEventId makes the id of an event that has none
+ * @throws {ValidationError | InvalidEventError | PayloadTooLargeError} as {@link EventStore.appendEvents} says
+ */
+export function prepareAppend(
+  aggregate: AggregateRef,
+  events: readonly NewEvent[],
+  options: AppendOptions,
+  limits: EventStoreLimits,
+  newEventId: () => string,
+): readonly PreparedEvent[] {
+  checkAggregateRef(aggregate)
+  if (options.expectedVersion !== 'any')
+    checkWholeNumber('appendEvents', 'expectedVersion', options.expectedVersion, { least: 0 })
+  if (options.command !== undefined) checkId(options.command.commandId, 'command id', '/command/commandId')
+  if (events.length === 0)
+    throw new ValidationError('append', [{ pointer: '/events', message: 'must hold at least one event' }])
+  if (events.length > limits.maxEventsPerAppend) {
+    throw new PayloadTooLargeError(
+      `Append to ${aggregate.aggregateType}`,
+      limits.maxEventsPerAppend,
+      events.length,
+      'events',
+    )
+  }
+  return events.map((event) => prepareEvent(event, limits, newEventId))
+}
+
+function prepareEvent(event: NewEvent, limits: EventStoreLimits, newEventId: () => string): PreparedEvent {
+  if (!isTypeName(event.eventType)) {
+    throw new ValidationError('event type', [
+      {
+        pointer: '/eventType',
+        message: `must be a letter, then letters, digits, '_' or '-', got ${JSON.stringify(event.eventType)}`,
+      },
+    ])
+  }
+  const schemaVersion = checkWholeNumber('appendEvents', 'schemaVersion', event.schemaVersion ?? 1, { least: 1 })
+  const eventId = event.eventId ?? newEventId()
+  if (event.eventId !== undefined) checkId(eventId, 'event id', '/eventId')
+  const metadata = event.metadata ?? noMetadata
+  checkMetadata(metadata)
+  let encoded: { readonly text: string; readonly value: unknown }
+  try {
+    encoded = encodeJson(event.eventData)
+  } catch (cause) {
+    throw new InvalidEventError(event.eventType, cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+  checkSize(event.eventType, encoded.text, limits.maxEventBytes)
+  return { eventId, eventType: event.eventType, schemaVersion, eventData: encoded.value, text: encoded.text, metadata }
+}
+
+function checkMetadata(metadata: EventMetadata): void {
+  for (const [name, value] of Object.entries(metadata)) {
+    if (!metadataNames.has(name)) {
+      throw new ValidationError('event metadata', [
+        { pointer: `/metadata/${name}`, message: `is unknown. Known: ${[...metadataNames].join(', ')}` },
+      ])
+    }
+    if (value !== undefined) checkId(value, `event metadata`, `/metadata/${name}`)
+  }
+}
+
+function checkId(id: unknown, subject: string, pointer: string): void {
+  const problem = problemWithId(id)
+  if (problem !== undefined) throw new ValidationError(subject, [{ pointer, message: problem }])
+}
+
+const utf8 = new TextEncoder()
+
+function checkSize(eventType: string, text: string, maxEventBytes: number): void {
+  // A UTF-16 code unit takes at most 3 bytes in UTF-8: count only when it may matter.
+  if (text.length * 3 <= maxEventBytes) return
+  const bytes = text.length > maxEventBytes ? text.length : utf8.encode(text).length
+  if (bytes > maxEventBytes) throw new PayloadTooLargeError(`Event ${eventType}`, maxEventBytes, bytes, 'bytes')
+}

@@ -1,0 +1,225 @@
+/** An event store in memory, with every guarantee but durability. Read it first to write your own. */
+
+import { checkOptions } from '../errors/check-options.ts'
+import { ConcurrencyError } from '../errors/concurrency-errors.ts'
+import { StoreClosedError } from '../errors/store-errors.ts'
+import type { AggregateRef } from '../event-store/aggregate-ref.ts'
+import type { DomainEventEnvelope, NewEvent } from '../event-store/domain-event-envelope.ts'
+import type {
+  AppendOptions,
+  AppendResult,
+  CommandRecord,
+  EventBatch,
+  EventPage,
+  EventStore,
+  EventStoreLimits,
+  LoadEventsOptions,
+  ReadEventsOptions,
+  SubscribeOptions,
+} from '../event-store/event-store.ts'
+import { type CheckedReadOptions, checkReadOptions, defaultLimits } from '../event-store/event-store-options.ts'
+import { followLog } from '../event-store/follow-log.ts'
+import { type PreparedEvent, prepareAppend } from '../event-store/prepare-append.ts'
+import { checkCommand, findRepeat } from '../event-store/repeats.ts'
+import { Signal } from '../event-store/signal.ts'
+import { subjectMatcher } from '../event-store/subject-pattern.ts'
+import { createUuidGenerator } from '../event-store/uuid.ts'
+
+/** Options of {@link MemoryEventStore}. */
+export interface MemoryEventStoreOptions {
+  /** The clock, milliseconds since 1970. */
+  readonly now?: () => number
+  /** Makes event ids. */
+  readonly newId?: () => string
+  readonly limits?: Partial<EventStoreLimits>
+}
+
+/** What is kept of one event: its data as text, so that a reader can never change it. */
+interface StoredEvent {
+  readonly envelope: Omit<DomainEventEnvelope, 'eventData'>
+  readonly text: string
+}
+
+interface StoredAggregate {
+  readonly events: StoredEvent[]
+  readonly commands: Map<string, CommandRecord>
+}
+
+/** Keeps everything in arrays, gone when the process ends. */
+export class MemoryEventStore implements EventStore {
+  readonly limits: EventStoreLimits
+  readonly #log: StoredEvent[] = []
+  readonly #aggregates = new Map<string, StoredAggregate>()
+  readonly #appended = new Signal()
+  readonly #now: () => number
+  readonly #newId: () => string
+  #newestTime = 0
+  #isClosed = false
+
+  constructor(options?: MemoryEventStoreOptions) {
+    checkOptions('MemoryEventStore', options, ['now', 'newId', 'limits'])
+    this.#now = options?.now ?? Date.now
+    this.#newId = options?.newId ?? createUuidGenerator(this.#now)
+    this.limits = { ...defaultLimits, ...options?.limits }
+  }
+
+  async appendEvents(
+    aggregate: AggregateRef,
+    events: readonly NewEvent[],
+    options: AppendOptions,
+  ): Promise<AppendResult> {
+    this.#assertOpen()
+    const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
+    const stored = this.#aggregates.get(keyOf(aggregate))
+    const version = stored?.events.length ?? 0
+    const known = options.command === undefined ? undefined : stored?.commands.get(options.command.commandId)
+    if (options.command !== undefined && known !== undefined) {
+      checkCommand(aggregate, known, options.command)
+      return { ...known, events: this.#eventsOf(stored, known.commandId), isRepeat: true }
+    }
+    if (options.expectedVersion !== 'any' && options.expectedVersion !== version) {
+      const from = options.expectedVersion
+      const present = stored?.events.slice(from, from + prepared.length).map(toEnvelope) ?? []
+      const repeat = findRepeat(aggregate, prepared, present)
+      if (repeat !== undefined) return repeat
+      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, from, version)
+    }
+    return this.#store(aggregate, prepared, options)
+  }
+
+  #store(aggregate: AggregateRef, prepared: readonly PreparedEvent[], { command }: AppendOptions): AppendResult {
+    const stored = this.#open(aggregate)
+    this.#newestTime = Math.max(this.#newestTime, this.#now())
+    const timestamp = new Date(this.#newestTime).toISOString()
+    const envelopes = prepared.map(({ eventId, eventType, schemaVersion, metadata, eventData, text }) => {
+      const { aggregateType, aggregateId } = aggregate
+      const sequence = stored.events.length + 1
+      const position = this.#log.length + 1
+      const kept = Object.freeze({ ...metadata })
+      const envelope = {
+        eventId,
+        aggregateType,
+        aggregateId,
+        sequence,
+        position,
+        eventType,
+        schemaVersion,
+        metadata: kept,
+        timestamp,
+      }
+      const event: StoredEvent = { envelope, text }
+      stored.events.push(event)
+      this.#log.push(event)
+      return { ...envelope, eventData }
+    })
+    const { length: version } = stored.events
+    const { length: position } = this.#log
+    if (command !== undefined)
+      stored.commands.set(command.commandId, { ...command, status: 'Accepted', version, position, timestamp })
+    this.#appended.notify()
+    return { events: envelopes, version, position, timestamp, isRepeat: false }
+  }
+
+  async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
+    this.#assertOpen()
+    checkOptions('loadEvents', options, ['fromVersion', 'toVersion', 'limit'])
+    const from = Math.max(options?.fromVersion ?? 1, 1) - 1
+    const to = Math.min(
+      options?.toVersion ?? Number.MAX_SAFE_INTEGER,
+      from + (options?.limit ?? Number.MAX_SAFE_INTEGER),
+    )
+    return (this.#aggregates.get(keyOf(aggregate))?.events ?? []).slice(from, to).map(toEnvelope)
+  }
+
+  async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
+    this.#assertOpen()
+    const wanted = checkReadOptions(options)
+    const events: DomainEventEnvelope[] = []
+    for (let index = wanted.afterPosition; index < this.#log.length; index++) {
+      const event = this.#log[index]
+      if (event === undefined || !isWanted(event.envelope, wanted)) continue
+      if (events.length === wanted.limit) return { events, position: index, isEnd: false }
+      events.push(toEnvelope(event))
+    }
+    return { events, position: Math.max(wanted.afterPosition, this.#log.length), isEnd: true }
+  }
+
+  subscribe(subjectPatterns: string | readonly string[], options?: SubscribeOptions): AsyncIterable<EventBatch> {
+    const matches = subjectMatcher(subjectPatterns)
+    return followLog({
+      options,
+      appended: this.#appended,
+      readBatch: (afterPosition, batchSize) => {
+        this.#assertOpen()
+        const run = this.#log.slice(afterPosition, afterPosition + batchSize)
+        const events = run.filter(({ envelope }) => matches(envelope.aggregateType, envelope.eventType)).map(toEnvelope)
+        return { events, position: Math.max(afterPosition, run.at(-1)?.envelope.position ?? 0) }
+      },
+    })
+  }
+
+  async findCommand(aggregate: AggregateRef, commandId: string): Promise<CommandRecord | undefined> {
+    this.#assertOpen()
+    return this.#aggregates.get(keyOf(aggregate))?.commands.get(commandId)
+  }
+
+  async recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    this.#assertOpen()
+    const { commands } = this.#open(aggregate)
+    const known = commands.get(record.commandId)
+    if (known === undefined) commands.set(record.commandId, record)
+    else checkCommand(aggregate, known, record)
+    return known ?? record
+  }
+
+  async headPosition(): Promise<number> {
+    this.#assertOpen()
+    return this.#log.length
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#appended.notify()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #open(aggregate: AggregateRef): StoredAggregate {
+    const key = keyOf(aggregate)
+    const known = this.#aggregates.get(key)
+    if (known !== undefined) return known
+    const created: StoredAggregate = { events: [], commands: new Map() }
+    this.#aggregates.set(key, created)
+    return created
+  }
+
+  #eventsOf(stored: StoredAggregate | undefined, commandId: string): readonly DomainEventEnvelope[] {
+    return (stored?.events ?? []).filter(({ envelope }) => envelope.metadata.commandId === commandId).map(toEnvelope)
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new StoreClosedError('The event store is closed. Open a new one.')
+  }
+}
+
+function keyOf({ aggregateType, aggregateId }: AggregateRef): string {
+  return `${aggregateType} ${aggregateId}`
+}
+
+function toEnvelope({ envelope, text }: StoredEvent): DomainEventEnvelope {
+  return { ...envelope, eventData: JSON.parse(text) as unknown }
+}
+
+function isWanted(envelope: StoredEvent['envelope'], wanted: CheckedReadOptions): boolean {
+  const { aggregateType, eventType, metadata, timestamp } = envelope
+  const time = Date.parse(timestamp)
+  return (
+    (wanted.aggregateType === undefined || wanted.aggregateType === aggregateType) &&
+    (wanted.correlationId === undefined || wanted.correlationId === metadata.correlationId) &&
+    time >= wanted.fromTime &&
+    time < wanted.beforeTime &&
+    wanted.matchesSubject(aggregateType, eventType)
+  )
+}

@@ -1,0 +1,140 @@
+/** A view store in memory. */
+
+import { StaleCheckpointError, StoreClosedError } from '../errors/store-errors.ts'
+import { encodeJson } from '../event-store/json.ts'
+import { Signal } from '../event-store/signal.ts'
+import {
+  checkFindOptions,
+  checkPageLimit,
+  compareIndexValues,
+  compareStrings,
+  indexValuesOf,
+} from '../read-side/index-values.ts'
+import type {
+  FindOptions,
+  FoundRow,
+  IndexValue,
+  ViewCommit,
+  ViewDefinition,
+  ViewRow,
+  ViewStore,
+} from '../read-side/view-store.ts'
+
+interface StoredView {
+  checkpoint: number
+  /** Documents as text, so that a reader can never change them. */
+  readonly documents: Map<string, string>
+}
+
+/** Keeps documents in maps and looks through all of them to find some: for tests and small data. */
+export class MemoryViewStore implements ViewStore {
+  readonly committed: Signal = new Signal()
+  readonly #views = new Map<string, StoredView>()
+  #isClosed = false
+
+  async openView(view: ViewDefinition): Promise<void> {
+    this.#open(view)
+  }
+
+  async getCheckpoint(view: ViewDefinition): Promise<number> {
+    return this.#open(view).checkpoint
+  }
+
+  async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
+    const { documents } = this.#open(view)
+    const found = new Map<string, unknown>()
+    for (const id of ids) {
+      const text = documents.get(id)
+      if (text !== undefined) found.set(id, JSON.parse(text))
+    }
+    return found
+  }
+
+  async find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]> {
+    const wanted = checkFindOptions(`${view.viewName}.${index}`, options)
+    const rows: FoundRow[] = []
+    for (const row of this.#rows(view)) {
+      for (const value of indexValuesOf(view, index, row.view)) {
+        if (isFound(value, wanted) && isAfter({ ...row, value }, wanted.after)) rows.push({ ...row, value })
+      }
+    }
+    indexValuesOf(view, index, undefined)
+    return rows.sort(compareRows).slice(0, wanted.limit)
+  }
+
+  async list(
+    view: ViewDefinition,
+    options?: { readonly afterId?: string; readonly limit?: number },
+  ): Promise<readonly ViewRow[]> {
+    const limit = checkPageLimit(`list ${view.viewName}`, options?.limit)
+    const rows = this.#rows(view).filter(
+      ({ id }) => options?.afterId === undefined || compareStrings(id, options.afterId) > 0,
+    )
+    return rows.sort((one, other) => compareStrings(one.id, other.id)).slice(0, limit)
+  }
+
+  async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
+    if (index === undefined) return this.#open(view).documents.size
+    const wanted = checkFindOptions(`${view.viewName}.${index}`, equals === undefined ? {} : { equals })
+    indexValuesOf(view, index, undefined)
+    return this.#rows(view).filter((row) =>
+      indexValuesOf(view, index, row.view).some((value) => isFound(value, wanted)),
+    ).length
+  }
+
+  async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
+    const stored = this.#open(view)
+    if (stored.checkpoint !== commit.expectedCheckpoint) {
+      throw new StaleCheckpointError(view.viewName, commit.expectedCheckpoint, stored.checkpoint)
+    }
+    // Everything that can fail comes before the first change.
+    const texts = commit.changes.map(({ id, after }) => {
+      for (const index of Object.keys(view.indexes)) indexValuesOf(view, index, after)
+      return { id, text: after === undefined ? undefined : encodeJson(after).text }
+    })
+    for (const { id, text } of texts) {
+      if (text === undefined) stored.documents.delete(id)
+      else stored.documents.set(id, text)
+    }
+    stored.checkpoint = commit.position
+    this.committed.notify()
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.committed.notify()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #rows(view: ViewDefinition): ViewRow[] {
+    return [...this.#open(view).documents].map(([id, text]) => ({ id, view: JSON.parse(text) as unknown }))
+  }
+
+  #open(view: ViewDefinition): StoredView {
+    if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
+    const key = `${view.viewName} ${view.version}`
+    const known = this.#views.get(key)
+    if (known !== undefined) return known
+    const opened: StoredView = { checkpoint: 0, documents: new Map() }
+    this.#views.set(key, opened)
+    return opened
+  }
+}
+
+function isFound(value: IndexValue, { equals, prefix, from, before }: FindOptions): boolean {
+  if (equals !== undefined) return value === equals
+  if (prefix !== undefined) return typeof value === 'string' && value.startsWith(prefix)
+  if (from !== undefined && compareIndexValues(value, from) < 0) return false
+  return before === undefined || compareIndexValues(value, before) < 0
+}
+
+function isAfter(row: FoundRow, after: FindOptions['after']): boolean {
+  return after === undefined || (compareIndexValues(row.value, after.value) || compareStrings(row.id, after.id)) > 0
+}
+
+function compareRows(one: FoundRow, other: FoundRow): number {
+  return compareIndexValues(one.value, other.value) || compareStrings(one.id, other.id)
+}

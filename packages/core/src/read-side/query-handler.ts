@@ -1,0 +1,83 @@
+/** Takes a query from its sender to its result. Never looks into the event store. */
+
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import { parseWith } from '../schema/schema.ts'
+import { waitForPosition } from './consistency.ts'
+import type { ProjectionDefinition } from './projection.ts'
+import type { Query, QueryDefinition, Read } from './query.ts'
+import { createReadModel } from './read-model.ts'
+import type { ViewStore } from './view-store.ts'
+
+/** What a {@link QueryHandler} needs. */
+export interface QueryHandlerOptions {
+  readonly viewStore: ViewStore
+  /** The projections whose views may be read. */
+  readonly projections: readonly ProjectionDefinition[]
+  readonly queries: readonly QueryDefinition[]
+  /** The longest wait that a query may ask for, in milliseconds; 30,000 when left out. */
+  readonly maxWaitMs?: number
+}
+
+const defaultWaitMs = 2000
+
+/**
+ * Handles every query of an application: validates, waits for the position asked for, reads views.
+ * @see the mission's heading "Query Handlers"
+ */
+export class QueryHandler {
+  readonly #viewStore: ViewStore
+  readonly #projections: ReadonlySet<ProjectionDefinition>
+  readonly #queries = new Map<string, QueryDefinition>()
+  readonly #maxWaitMs: number
+
+  constructor(options: QueryHandlerOptions) {
+    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'maxWaitMs'])
+    this.#viewStore = options.viewStore
+    this.#projections = new Set(options.projections)
+    this.#maxWaitMs = checkWholeNumber('QueryHandler', 'maxWaitMs', options.maxWaitMs ?? 30_000, { least: 0 })
+    for (const query of options.queries) {
+      if (this.#queries.has(query.queryType))
+        throw new InvalidDefinitionError(`Query ${query.queryType} is defined twice.`)
+      this.#queries.set(query.queryType, query)
+    }
+  }
+
+  /**
+   * @param query plain JSON, as its sender wrote it
+   * @param options a signal to give up waiting
+   * @returns the result; undefined when what was asked for does not exist
+   * @throws {UnknownNameError} when no such query is defined
+   * @throws {ValidationError} when the parameters do not fit the query's schema
+   * @throws {ConsistencyTimeoutError} when a view did not reach the position in time
+   */
+  async handle(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
+    const definition = this.#queries.get(query.queryType)
+    if (definition === undefined) throw new UnknownNameError('unknown-query', query.queryType, this.#queries.keys())
+    const subject = `query ${query.queryType}`
+    const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
+    const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
+      least: 0,
+      most: this.#maxWaitMs,
+    })
+    const parameters = await parseWith(definition.parameters, query.parameters, subject)
+    const consistency = {
+      afterPosition,
+      waitMs,
+      ...(options?.signal === undefined ? undefined : { signal: options.signal }),
+    }
+    const read: Read = (projection) => {
+      if (!this.#projections.has(projection)) {
+        throw new UnknownNameError(
+          'unknown-view',
+          projection.viewName,
+          [...this.#projections].map(({ viewName }) => viewName),
+        )
+      }
+      return createReadModel(this.#viewStore, projection, () =>
+        waitForPosition(this.#viewStore, projection, consistency),
+      )
+    }
+    return definition.handle(parameters, read)
+  }
+}

@@ -1,0 +1,61 @@
+/** Reads one view. */
+
+import type { FindOptions, FoundRow, IndexValue, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
+
+/**
+ * A view optimized for queries, as query handlers see it.
+ * @see the mission's heading "Read Models"
+ */
+export interface ReadModel<TView = unknown, TIndex extends string = string> {
+  /** @returns the document with that id, undefined when there is none */
+  get(id: string): Promise<TView | undefined>
+  /** @returns the documents that exist among those asked for, in the order asked for */
+  getMany(ids: readonly string[]): Promise<readonly TView[]>
+  /** @returns documents found through an index, in the order of value and id; at most 1,000 unless `limit` says more */
+  find(index: TIndex, options?: FindOptions): Promise<readonly TView[]>
+  /** Like {@link find}, with ids and index values, which `after` takes to go on to the next page. */
+  findRows(index: TIndex, options?: FindOptions): Promise<readonly FoundRow<TView>[]>
+  /** @returns documents in the order of their ids, page by page */
+  list(options?: { readonly afterId?: string; readonly limit?: number }): Promise<readonly ViewRow<TView>[]>
+  /** @returns how many documents there are; with an index and a value, how many are found under it */
+  count(index?: TIndex, equals?: IndexValue): Promise<number>
+}
+
+/**
+ * @param viewStore where the view is
+ * @param view which one
+ * @param ready is awaited before every read; waits for the consistency that was asked for
+ */
+export function createReadModel<TView, TIndex extends string>(
+  viewStore: ViewStore,
+  view: ViewDefinition,
+  ready: () => Promise<void>,
+): ReadModel<TView, TIndex> {
+  return {
+    async get(id) {
+      await ready()
+      return (await viewStore.getMany(view, [id])).get(id) as TView | undefined
+    },
+    async getMany(ids) {
+      await ready()
+      const found = await viewStore.getMany(view, ids)
+      return ids.flatMap((id) => (found.has(id) ? [found.get(id) as TView] : []))
+    },
+    async find(index, options) {
+      await ready()
+      return (await viewStore.find(view, index, options)).map((row) => row.view as TView)
+    },
+    async findRows(index, options) {
+      await ready()
+      return (await viewStore.find(view, index, options)) as readonly FoundRow<TView>[]
+    },
+    async list(options) {
+      await ready()
+      return (await viewStore.list(view, options)) as readonly ViewRow<TView>[]
+    },
+    async count(index, equals) {
+      await ready()
+      return viewStore.count(view, index, equals)
+    },
+  }
+}

@@ -1,0 +1,115 @@
+/** The view documents that a batch of events reads and changes, before they are committed together. */
+
+import { compareIndexValues, indexValuesOf, toIndexValue } from './index-values.ts'
+import type { IndexValue, ViewChange, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
+
+/**
+ * What a projection's handler works with. Changes are collected and applied in the order of the calls; the documents they
+ * need are read together, once per batch. Documents are never changed in place: give new ones.
+ */
+export interface Views<TView = unknown> {
+  /** Puts a document, whether or not one is there. */
+  set(id: string, view: TView): void
+  /** Replaces a document by what `change` makes of it; `change` gets undefined when there is none, and may return it to leave or delete. */
+  update(id: string, change: (view: TView | undefined) => TView | undefined): void
+  delete(id: string): void
+  /** Reads a document with all changes so far. */
+  get(id: string): Promise<TView | undefined>
+  /** Finds documents by the value of an index, with all changes so far, in the order of their ids. */
+  find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]>
+}
+
+interface PendingChange<TView> {
+  readonly id: string
+  readonly change: (view: TView | undefined) => TView | undefined
+}
+
+interface Slot<TView> {
+  readonly before: TView | undefined
+  after: TView | undefined
+}
+
+/** {@link Views} over a view store: the unit of work of one batch. */
+export class ViewSession<TView> implements Views<TView> {
+  readonly #viewStore: ViewStore
+  readonly #view: ViewDefinition
+  readonly #slots = new Map<string, Slot<TView>>()
+  #pending: PendingChange<TView>[] = []
+
+  constructor(viewStore: ViewStore, view: ViewDefinition) {
+    this.#viewStore = viewStore
+    this.#view = view
+  }
+
+  set(id: string, view: TView): void {
+    this.#pending.push({ id, change: () => view })
+  }
+
+  update(id: string, change: (view: TView | undefined) => TView | undefined): void {
+    this.#pending.push({ id, change })
+  }
+
+  delete(id: string): void {
+    this.#pending.push({ id, change: () => undefined })
+  }
+
+  async get(id: string): Promise<TView | undefined> {
+    await this.#apply()
+    await this.#read([id])
+    return this.#slots.get(id)?.after
+  }
+
+  async find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
+    await this.#apply()
+    const value = toIndexValue(equals, `${this.#view.viewName}.${index}`)
+    const rows = new Map<string, TView>()
+    for (const { id, view } of await this.#findStored(index, value)) rows.set(id, view)
+    for (const [id, { after }] of this.#slots) {
+      if (after !== undefined && indexValuesOf(this.#view, index, after).includes(value)) rows.set(id, after)
+      else rows.delete(id)
+    }
+    return [...rows].map(([id, view]) => ({ id, view })).sort((one, other) => compareIndexValues(one.id, other.id))
+  }
+
+  /** @returns what the batch changes, one entry per document that is different now */
+  async changes(): Promise<readonly ViewChange[]> {
+    await this.#apply()
+    const changes: ViewChange[] = []
+    for (const [id, { before, after }] of this.#slots) if (before !== after) changes.push({ id, before, after })
+    return changes
+  }
+
+  async #apply(): Promise<void> {
+    if (this.#pending.length === 0) return
+    const pending = this.#pending
+    this.#pending = []
+    await this.#read(pending.map(({ id }) => id))
+    for (const { id, change } of pending) {
+      const slot = this.#slots.get(id)
+      if (slot !== undefined) slot.after = change(slot.after)
+    }
+  }
+
+  async #read(ids: readonly string[]): Promise<void> {
+    const missing = new Set<string>()
+    for (const id of ids) if (!this.#slots.has(id)) missing.add(id)
+    if (missing.size === 0) return
+    const stored = await this.#viewStore.getMany(this.#view, [...missing])
+    for (const id of missing) {
+      const view = stored.get(id) as TView | undefined
+      this.#slots.set(id, { before: view, after: view })
+    }
+  }
+
+  async #findStored(index: string, equals: IndexValue): Promise<ViewRow<TView>[]> {
+    const found: ViewRow<TView>[] = []
+    const limit = 1000
+    for (;;) {
+      const last = found.at(-1)
+      const after = last === undefined ? undefined : { after: { value: equals, id: last.id } }
+      const page = await this.#viewStore.find(this.#view, index, { equals, limit, ...after })
+      found.push(...(page as readonly ViewRow<TView>[]))
+      if (page.length < limit) return found
+    }
+  }
+}

@@ -1,0 +1,287 @@
+/** Takes a command from its sender to its acknowledgment. */
+
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { hasErrorCode } from '../errors/cim-error.ts'
+import { CommandIdReusedError, type ConcurrencyError, VersionMismatchError } from '../errors/concurrency-errors.ts'
+import {
+  InvalidDefinitionError,
+  UnknownNameError,
+  ValidationError,
+  type ValidationIssue,
+} from '../errors/input-errors.ts'
+import { type EntityId, problemWithId } from '../event-store/aggregate-ref.ts'
+import type { EventMetadata } from '../event-store/event-metadata.ts'
+import type { AppendResult, CommandIdentity, CommandRecord, EventStore } from '../event-store/event-store.ts'
+import { canonicalJson, hashText } from '../event-store/fingerprint.ts'
+import { createUuidGenerator, deriveUuid } from '../event-store/uuid.ts'
+import { parseWith } from '../schema/schema.ts'
+import type { Command, DecidableCommand } from './command.ts'
+import { type CommandAcknowledgment, toAcknowledgment } from './command-acknowledgment.ts'
+import { type Decision, isRejection } from './decision.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import type { Repository, RepositoryEntry } from './repository.ts'
+
+/**
+ * Decides whether a command may be handled. Throw {@link ForbiddenError} or {@link UnauthenticatedError} to refuse it.
+ * @param command parsed, with its aggregate's id
+ * @param principal who sent it, as the caller of `handle` said
+ */
+export type Authorize = (command: DecidableCommand, principal: unknown) => void | Promise<void>
+
+/** What a {@link CommandHandler} needs. */
+export interface CommandHandlerOptions {
+  readonly eventStore: EventStore
+  /** One per aggregate type. */
+  readonly repositories: readonly Repository[]
+  readonly authorize?: Authorize
+  /** How often a command is decided at most when other writers keep appending first; 5 when left out. */
+  readonly maxAttempts?: number
+  /** The clock, milliseconds since 1970. */
+  readonly now?: () => number
+  /** Makes command ids. */
+  readonly newId?: () => string
+}
+
+/** Options of {@link CommandHandler.handle}. */
+export interface HandleOptions {
+  /** Who sent the command; handed to `authorize`. */
+  readonly principal?: unknown
+  /** Gives up before the next attempt. A command that is being appended is not taken back. */
+  readonly signal?: AbortSignal
+}
+
+interface Route {
+  readonly repository: Repository
+  readonly schema: StandardSchemaV1
+}
+
+/** A command with everything filled in. */
+interface ParsedCommand {
+  readonly command: DecidableCommand
+  readonly expectedVersion: number | undefined
+  readonly metadata: EventMetadata
+  /** Present when the sender chose the command id, so that a repeat is possible. */
+  readonly identity: CommandIdentity | undefined
+}
+
+/**
+ * Handles every command of a set of aggregates: validates, authorizes, loads, decides, appends.
+ * @see the mission's heading "Command Handlers"
+ */
+export class CommandHandler {
+  readonly #eventStore: EventStore
+  readonly #routes = new Map<string, Route>()
+  readonly #queue = new KeyedQueue()
+  readonly #authorize: Authorize | undefined
+  readonly #maxAttempts: number
+  readonly #now: () => number
+  readonly #newId: () => string
+
+  constructor(options: CommandHandlerOptions) {
+    checkOptions('CommandHandler', options, ['eventStore', 'repositories', 'authorize', 'maxAttempts', 'now', 'newId'])
+    this.#eventStore = options.eventStore
+    this.#authorize = options.authorize
+    this.#maxAttempts = checkWholeNumber('CommandHandler', 'maxAttempts', options.maxAttempts ?? 5, { least: 1 })
+    this.#now = options.now ?? Date.now
+    this.#newId = options.newId ?? createUuidGenerator(this.#now)
+    for (const repository of options.repositories) {
+      for (const [commandType, schema] of Object.entries(repository.definition.commands)) {
+        const other = this.#routes.get(commandType)?.repository.definition.aggregateType
+        if (other !== undefined) {
+          throw new InvalidDefinitionError(
+            `Command ${commandType} is defined by ${other} and by ${repository.definition.aggregateType}. Rename one of them.`,
+          )
+        }
+        this.#routes.set(commandType, { repository, schema })
+      }
+    }
+  }
+
+  /**
+   * @param command plain JSON, as its sender wrote it
+   * @param options who sent it, and a signal to give up
+   * @returns Accepted once the events are durable, or Rejected with the reason
+   * @throws {UnknownNameError} when no aggregate defines the command type
+   * @throws {ValidationError} when the data does not fit the command's schema
+   * @throws {VersionMismatchError} when the sender's expected version is not the aggregate's
+   * @throws {ConcurrencyError} when other writers kept appending first
+   * @throws {CommandIdReusedError} when the command id was used for other content
+   */
+  async handle(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
+    const route = this.#routes.get(command.commandType)
+    if (route === undefined) throw new UnknownNameError('unknown-command', command.commandType, this.#routes.keys())
+    checkCommandOptions(command)
+    const parsing = parseWith(route.schema, command.data, `command ${command.commandType}`)
+    const parsed = this.#complete(route, command, parsing instanceof Promise ? await parsing : parsing)
+    if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
+    const key = `${route.repository.definition.aggregateType} ${parsed.command.aggregateId}`
+    return this.#queue.run(key, () => this.#execute(route.repository, parsed, options?.signal))
+  }
+
+  #complete({ repository }: Route, command: Command, data: unknown): ParsedCommand {
+    const { aggregateType } = repository.definition
+    const commandId = command.commandId ?? this.#newId()
+    const aggregateId = command.aggregateId ?? (deriveUuid(aggregateType, commandId) as EntityId)
+    const { userId, sessionId, expectedVersion } = command
+    return {
+      command: {
+        commandType: command.commandType,
+        data,
+        aggregateId,
+        commandId,
+        ...(userId === undefined ? undefined : { userId }),
+      },
+      expectedVersion,
+      metadata: {
+        correlationId: command.correlationId ?? commandId,
+        causationId: commandId,
+        commandId,
+        ...(userId === undefined ? undefined : { userId }),
+        ...(sessionId === undefined ? undefined : { sessionId }),
+      },
+      identity: command.commandId === undefined ? undefined : { commandId, fingerprint: fingerprintOf(command) },
+    }
+  }
+
+  async #execute(
+    repository: Repository,
+    parsed: ParsedCommand,
+    signal: AbortSignal | undefined,
+  ): Promise<CommandAcknowledgment> {
+    for (let attempt = 1; ; attempt++) {
+      signal?.throwIfAborted()
+      const first = await this.#findFirst(repository, parsed)
+      if (first !== undefined) return toAcknowledgment(parsed.command.aggregateId, first)
+      try {
+        return await this.#attempt(repository, parsed, attempt > 1)
+      } catch (error) {
+        if (!hasErrorCode(error, 'concurrency')) throw error
+        const { actualVersion } = error as ConcurrencyError
+        if (parsed.expectedVersion !== undefined)
+          throw versionMismatch(repository, parsed, parsed.expectedVersion, actualVersion)
+        if (attempt >= this.#maxAttempts) throw error
+      }
+    }
+  }
+
+  async #attempt(repository: Repository, parsed: ParsedCommand, refresh: boolean): Promise<CommandAcknowledgment> {
+    let loaded = await repository.load(parsed.command.aggregateId, { refresh })
+    let decision = this.#decide(repository, parsed, loaded)
+    if (!isAppending(decision) && !loaded.isVerified) {
+      // Nothing will be appended, so no version check would notice that the state in memory is old.
+      loaded = await repository.load(parsed.command.aggregateId, { refresh: true })
+      decision = this.#decide(repository, parsed, loaded)
+    }
+    if (decision === 'version-mismatch') {
+      throw versionMismatch(repository, parsed, parsed.expectedVersion ?? 0, loaded.version)
+    }
+    if (isRejection(decision) || decision.length === 0) return this.#conclude(repository, parsed, loaded, decision)
+    const { metadata, identity } = parsed
+    const result = await repository.save(
+      loaded,
+      decision,
+      identity === undefined ? { metadata } : { metadata, command: identity },
+    )
+    return acknowledge(parsed.command, result)
+  }
+
+  #decide(
+    { definition }: Repository,
+    { command, expectedVersion }: ParsedCommand,
+    loaded: RepositoryEntry,
+  ): Decision | 'version-mismatch' {
+    if (expectedVersion !== undefined && expectedVersion !== loaded.version) return 'version-mismatch'
+    return definition.decide(loaded.state, command, { now: new Date(this.#now()).toISOString() })
+  }
+
+  /** Acknowledges a command that appends nothing, and remembers the outcome when it can be repeated. */
+  async #conclude(
+    { definition }: Repository,
+    { command, identity }: ParsedCommand,
+    { version, position }: RepositoryEntry,
+    decision: Decision,
+  ): Promise<CommandAcknowledgment> {
+    const record: CommandRecord = {
+      commandId: command.commandId,
+      fingerprint: identity?.fingerprint ?? 0,
+      status: isRejection(decision) ? 'Rejected' : 'Accepted',
+      version,
+      position,
+      timestamp: new Date(this.#now()).toISOString(),
+      ...(isRejection(decision) ? { reason: decision.rejected } : undefined),
+    }
+    const aggregate = { aggregateType: definition.aggregateType, aggregateId: command.aggregateId }
+    const kept = identity === undefined ? record : await this.#eventStore.recordCommand(aggregate, record)
+    return toAcknowledgment(command.aggregateId, kept)
+  }
+
+  async #findFirst(
+    { definition }: Repository,
+    { command, identity }: ParsedCommand,
+  ): Promise<CommandRecord | undefined> {
+    if (identity === undefined) return undefined
+    const { aggregateType } = definition
+    const first = await this.#eventStore.findCommand(
+      { aggregateType, aggregateId: command.aggregateId },
+      identity.commandId,
+    )
+    if (first !== undefined && first.fingerprint !== identity.fingerprint) {
+      throw new CommandIdReusedError(aggregateType, command.aggregateId, identity.commandId)
+    }
+    return first
+  }
+}
+
+function isAppending(decision: Decision | 'version-mismatch'): boolean {
+  return decision !== 'version-mismatch' && !isRejection(decision) && decision.length > 0
+}
+
+function acknowledge(command: DecidableCommand, { version, position, timestamp }: AppendResult): CommandAcknowledgment {
+  return {
+    status: 'Accepted',
+    aggregateId: command.aggregateId,
+    version,
+    position,
+    timestamp,
+    commandId: command.commandId,
+  }
+}
+
+function versionMismatch(
+  { definition }: Repository,
+  { command }: ParsedCommand,
+  expected: number,
+  actual: number,
+): VersionMismatchError {
+  return new VersionMismatchError(definition.aggregateType, command.aggregateId, expected, actual)
+}
+
+/** What makes two commands the same: type, aggregate if named, expected version and data. Not who sent them or why. */
+function fingerprintOf(command: Command): number {
+  const { commandType, aggregateId, expectedVersion, data } = command
+  return hashText(canonicalJson([commandType, aggregateId ?? null, expectedVersion ?? null, data]))
+}
+
+const idFields = ['aggregateId', 'commandId', 'correlationId', 'userId', 'sessionId'] as const
+const knownFields: readonly string[] = ['commandType', 'data', 'expectedVersion', ...idFields]
+
+function checkCommandOptions(command: Command): void {
+  const issues: ValidationIssue[] = []
+  for (const name of Object.keys(command)) {
+    if (!knownFields.includes(name))
+      issues.push({ pointer: `/${name}`, message: `is unknown. Known: ${knownFields.join(', ')}` })
+  }
+  for (const name of idFields) {
+    const problem = command[name] === undefined ? undefined : problemWithId(command[name])
+    if (problem !== undefined) issues.push({ pointer: `/${name}`, message: problem })
+  }
+  const { expectedVersion } = command
+  if (expectedVersion !== undefined && (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)) {
+    issues.push({
+      pointer: '/expectedVersion',
+      message: `must be a whole number from 0, got ${String(expectedVersion)}`,
+    })
+  }
+  if (issues.length > 0) throw new ValidationError(`command ${command.commandType}`, issues)
+}

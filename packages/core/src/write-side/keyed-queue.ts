@@ -1,0 +1,28 @@
+/** Runs tasks with the same key one after the other, tasks with different keys side by side. */
+
+/** Keeps commands to one aggregate from conflicting with each other inside one process. */
+export class KeyedQueue {
+  readonly #tails = new Map<string, Promise<unknown>>()
+
+  /** How many keys have a task under way. */
+  get size(): number {
+    return this.#tails.size
+  }
+
+  /**
+   * @param key tasks with the same key run in the order of these calls
+   * @param task is started when all earlier ones with the key have settled
+   * @returns what the task gives
+   */
+  run<TResult>(key: string, task: () => Promise<TResult>): Promise<TResult> {
+    const tail = this.#tails.get(key)
+    const result = tail === undefined ? task() : tail.then(task)
+    const settled: Promise<unknown> = result.then(ignore, ignore).then(() => {
+      if (this.#tails.get(key) === settled) this.#tails.delete(key)
+    })
+    this.#tails.set(key, settled)
+    return result
+  }
+}
+
+function ignore(): void {}
