@@ -100,7 +100,14 @@ export {
   type ProjectionOptions,
 } from './read-side/projection.ts'
 export { ProjectionProcessor } from './read-side/projection-processor.ts'
-export { defineQuery, type Query, type QueryDefinition, type QueryOptions, type Read } from './read-side/query.ts'
+export {
+  defineQuery,
+  type Query,
+  type QueryContext,
+  type QueryDefinition,
+  type QueryOptions,
+  type Read,
+} from './read-side/query.ts'
 export { QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
 export { createReadModel, type ReadModel } from './read-side/read-model.ts'
 export type {

@@ -37,7 +37,9 @@ export interface ApplicationOptions {
   readonly queries?: readonly QueryDefinition[]
   readonly authorize?: Authorize
   readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
-  readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'now' | 'newId'>
+  readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
+  /** The clock that decisions and queries are told, milliseconds since 1970. */
+  readonly now?: () => number
   readonly processors?: Pick<ProcessorRunnerOptions, 'batchSize' | 'retryDelay' | 'onError' | 'random'>
 }
 
@@ -51,6 +53,7 @@ const optionNames = [
   'authorize',
   'repository',
   'commands',
+  'now',
   'processors',
 ]
 
@@ -81,16 +84,18 @@ export class Application implements AsyncDisposable {
       'Projection',
       projections.map(({ viewName }) => viewName),
     )
+    const clock = options.now === undefined ? undefined : { now: options.now }
     const snapshots = snapshotStore === undefined ? undefined : { snapshotStore }
     this.#commandHandler = new CommandHandler({
       ...options.commands,
+      ...clock,
       eventStore,
       repositories: aggregates.map(
         (definition) => new Repository({ ...options.repository, ...snapshots, definition, eventStore }),
       ),
       ...(authorize === undefined ? undefined : { authorize }),
     })
-    this.#queryHandler = new QueryHandler({ viewStore, projections, queries })
+    this.#queryHandler = new QueryHandler({ ...clock, viewStore, projections, queries })
     this.#runners = projections.map((projection) => {
       const processor = new ProjectionProcessor(projection, viewStore)
       return new ProcessorRunner({ ...options.processors, eventStore, processor })

@@ -17,6 +17,8 @@ export interface QueryHandlerOptions {
   readonly queries: readonly QueryDefinition[]
   /** The longest wait that a query may ask for, in milliseconds; 30,000 when left out. */
   readonly maxWaitMs?: number
+  /** The clock, milliseconds since 1970. */
+  readonly now?: () => number
 }
 
 const defaultWaitMs = 2000
@@ -30,12 +32,14 @@ export class QueryHandler {
   readonly #projections: ReadonlySet<ProjectionDefinition>
   readonly #queries = new Map<string, QueryDefinition>()
   readonly #maxWaitMs: number
+  readonly #now: () => number
 
   constructor(options: QueryHandlerOptions) {
-    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'maxWaitMs'])
+    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'maxWaitMs', 'now'])
     this.#viewStore = options.viewStore
     this.#projections = new Set(options.projections)
     this.#maxWaitMs = checkWholeNumber('QueryHandler', 'maxWaitMs', options.maxWaitMs ?? 30_000, { least: 0 })
+    this.#now = options.now ?? Date.now
     for (const query of options.queries) {
       if (this.#queries.has(query.queryType))
         throw new InvalidDefinitionError(`Query ${query.queryType} is defined twice.`)
@@ -78,6 +82,6 @@ export class QueryHandler {
         waitForPosition(this.#viewStore, projection, consistency),
       )
     }
-    return definition.handle(parameters, read)
+    return definition.handle(parameters, read, { now: new Date(this.#now()).toISOString() })
   }
 }

@@ -27,6 +27,12 @@ export type Read = <TView, TIndex extends string>(
   projection: ProjectionDefinition<TView, TIndex>,
 ) => ReadModel<TView, TIndex>
 
+/** Circumstances of a query, so that its handler needs no clock of its own. */
+export interface QueryContext {
+  /** The time of the query, ISO-8601 in UTC. */
+  readonly now: string
+}
+
 /** A query as the runtime sees it. Made by {@link defineQuery}. */
 export interface QueryDefinition<TType extends string = string, TParameters = unknown, TResult = unknown> {
   readonly queryType: TType
@@ -34,7 +40,7 @@ export interface QueryDefinition<TType extends string = string, TParameters = un
   /** Describes the result in OpenAPI. */
   readonly result: StandardSchemaV1<unknown, TResult>
   /** Answers the query from views. A result of undefined means "not found". */
-  handle(parameters: TParameters, read: Read): Promise<TResult | undefined>
+  handle(parameters: TParameters, read: Read, context: QueryContext): Promise<TResult | undefined>
   /** Writes the query with its types checked. */
   query(parameters: TParameters, options?: Pick<Query, 'afterPosition' | 'waitMs'>): Query<TType, TParameters>
 }
@@ -44,7 +50,11 @@ export interface QueryOptions<TParameters, TResult> {
   /** The schema of the parameters. Over HTTP they come as strings: coerce numbers. */
   readonly parameters: StandardSchemaV1<unknown, TParameters>
   readonly result: StandardSchemaV1<unknown, TResult>
-  readonly handle: (parameters: TParameters, read: Read) => Promise<Result<NoInfer<TResult>> | undefined>
+  readonly handle: (
+    parameters: TParameters,
+    read: Read,
+    context: QueryContext,
+  ) => Promise<Result<NoInfer<TResult>> | undefined>
 }
 
 /** A result as a handler may give it: what read models return is read-only. */
@@ -70,7 +80,7 @@ export function defineQuery<const TType extends string, TParameters, TResult>(
     queryType,
     parameters: options.parameters,
     result: options.result,
-    handle: (parameters, read) => options.handle(parameters, read) as Promise<TResult | undefined>,
+    handle: (parameters, read, context) => options.handle(parameters, read, context) as Promise<TResult | undefined>,
     query: (parameters, queryOptions) => ({ ...queryOptions, queryType, parameters }),
   }
 }
