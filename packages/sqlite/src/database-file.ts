@@ -1,0 +1,86 @@
+/** Opens a database file with the settings that the guarantees need, and brings its schema up to date. */
+
+import { DatabaseSync } from 'node:sqlite'
+import { StoreCorruptError, StoreVersionError } from '@cim/core'
+import type { Migration } from './migrations.ts'
+import { toStoreError } from './sqlite-errors.ts'
+
+/** What {@link openDatabaseFile} needs. */
+export interface DatabaseFileOptions {
+  readonly path: string
+  /** Marks files of one kind in their header, so that another kind is not opened by mistake. */
+  readonly applicationId: number
+  /** What the file holds, for messages. */
+  readonly kind: string
+  readonly migrations: readonly Migration[]
+  /** FULL: every commit reaches the disk before it returns. NORMAL: a power failure may undo the newest commits, whole. */
+  readonly synchronous: 'FULL' | 'NORMAL'
+  readonly cacheMegabytes: number
+}
+
+/**
+ * @throws {StoreCorruptError} when the file is not a database, or damaged
+ * @throws {StoreVersionError} when it is of another kind, or written by a newer version
+ */
+export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(options.path, { timeout: 5000, enableForeignKeyConstraints: false })
+    checkKind(database, options)
+    database.exec(
+      `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA cache_size = ${-1024 * options.cacheMegabytes}`,
+    )
+    migrate(database, options)
+    return database
+  } catch (error) {
+    if (database?.isOpen === true) database.close()
+    throw toStoreError(error, options.path, 'opening')
+  }
+}
+
+function checkKind(database: DatabaseSync, { path, applicationId, kind }: DatabaseFileOptions): void {
+  const found = pragma(database, 'application_id')
+  if (found === applicationId) return
+  const tables = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { readonly tables: number }
+  if (found === 0 && tables.tables === 0) return
+  throw new StoreVersionError(
+    `SQLite file ${path}: it exists and is not ${kind} of this software. Choose another path.`,
+  )
+}
+
+function migrate(database: DatabaseSync, { path, applicationId, kind, migrations }: DatabaseFileOptions): void {
+  const version = pragma(database, 'user_version')
+  const newest = migrations.at(-1)?.version ?? 0
+  if (version > newest) {
+    throw new StoreVersionError(
+      `SQLite file ${path}: ${kind} has schema version ${version}, this program knows versions up to ${newest}. Run a newer program.`,
+    )
+  }
+  const missing = migrations.filter((migration) => migration.version > version)
+  if (missing.length === 0) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    database.exec(`PRAGMA application_id = ${applicationId}`)
+    for (const migration of missing) database.exec(`${migration.sql}; PRAGMA user_version = ${migration.version}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+/** @throws {StoreCorruptError} when SQLite finds the file's structure damaged */
+export function checkIntegrity(database: DatabaseSync, path: string): void {
+  const problems = database
+    .prepare('PRAGMA quick_check')
+    .all()
+    .map((row) => String(Object.values(row)[0]))
+  if (problems.length === 1 && problems[0] === 'ok') return
+  throw new StoreCorruptError(
+    `SQLite file ${path}: it is damaged (${problems.slice(0, 3).join('; ')}). Stop, keep a copy of it, and restore a backup.`,
+  )
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
+}

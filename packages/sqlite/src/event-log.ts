@@ -1,0 +1,340 @@
+/** The log itself: writes events at its end and reads them back, synchronously, on one connection. */
+
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import {
+  type AggregateRef,
+  type AppendOptions,
+  type AppendResult,
+  type CommandRecord,
+  ConcurrencyError,
+  checkCommand,
+  type DomainEventEnvelope,
+  findRepeat,
+  hashText,
+  type LoadEventsOptions,
+  type PreparedEvent,
+  type RejectionReason,
+  StoreCorruptError,
+} from '@cim/core'
+import { type AggregateHead, AggregateKeys } from './aggregate-keys.ts'
+import { type EventRow, resolveSame, toEnvelope, toRow } from './event-row.ts'
+import { InternedNames } from './interned-names.ts'
+import { type IndexEntry, LogIndex } from './log-index.ts'
+import { eventStoreSql } from './sql.ts'
+
+/** Everything in one place that a transaction of the event store works with. */
+export class EventLog {
+  readonly names: InternedNames
+  readonly index: LogIndex
+  readonly aggregates: AggregateKeys
+  readonly #path: string
+  readonly #now: () => number
+  readonly #statements: { readonly [Name in keyof typeof eventStoreSql]: StatementSync }
+  #position = 0
+  #recordedAt = 0
+  #isoTime = 0
+  #isoText = ''
+
+  constructor(database: DatabaseSync, path: string, now: () => number) {
+    this.#path = path
+    this.#now = now
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql)
+      statement.setReturnArrays(true)
+      return statement
+    }
+    this.#statements = Object.fromEntries(
+      Object.entries(eventStoreSql).map(([name, sql]) => [name, prepare(sql)]),
+    ) as never
+    this.names = new InternedNames(database)
+    this.index = new LogIndex(database)
+    this.aggregates = new AggregateKeys(database, this.names, this.index)
+    this.reload()
+  }
+
+  /** The position of the newest event. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** Reads anew what is kept in memory. */
+  reload(): void {
+    const [position, recordedAt] = (this.#statements.selectHead.get() ?? [0, 0]) as unknown as readonly [number, number]
+    const [indexed] = (this.#statements.selectIndexedPosition.get() ?? [0]) as unknown as readonly [number]
+    if (indexed > position) {
+      throw new StoreCorruptError(
+        `SQLite file ${this.#path}: its indexes know position ${indexed}, the log ends at ${position}. Events are missing: restore a backup.`,
+      )
+    }
+    this.#position = position
+    this.#recordedAt = recordedAt
+    this.names.reload()
+    this.aggregates.reload()
+    this.index.reload(indexed, this.#entriesAfter(indexed))
+  }
+
+  *#entriesAfter(position: number): Generator<IndexEntry> {
+    const pageSize = 5000
+    for (let after = position; ; ) {
+      const rows = this.#statements.selectIndexEntriesAfter.all(after, pageSize) as unknown as readonly [
+        number,
+        number,
+        number,
+        number,
+        string | null,
+        string | null,
+      ][]
+      for (const [at, aggregate, sequence, eventType, correlationId, commandId] of rows) {
+        const aggregateType = this.names.eventType(eventType)?.aggregateTypeKey ?? 0
+        yield { position: at, aggregate, sequence, aggregateType, causes: causesOf(correlationId, commandId) }
+        after = at
+      }
+      if (rows.length < pageSize) return
+    }
+  }
+
+  /** Inside a transaction: appends, recognises a repeat, or throws before anything is written. */
+  append(
+    aggregate: AggregateRef,
+    prepared: readonly PreparedEvent[],
+    { expectedVersion, command }: AppendOptions,
+  ): AppendResult {
+    const known = this.aggregates.find(aggregate)
+    const version = known?.version ?? 0
+    const first = command === undefined ? undefined : this.findCommand(aggregate, command.commandId)
+    if (command !== undefined && first !== undefined) {
+      checkCommand(aggregate, first, command)
+      return { ...first, events: this.#eventsOfCommand(aggregate, first), isRepeat: true }
+    }
+    if (expectedVersion !== 'any' && expectedVersion !== version) {
+      const present = this.load(aggregate, { fromVersion: expectedVersion + 1, limit: prepared.length })
+      const repeat = findRepeat(aggregate, prepared, present)
+      if (repeat !== undefined) return repeat
+      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, expectedVersion, version)
+    }
+    return this.#write(aggregate, prepared, command?.fingerprint ?? null)
+  }
+
+  #write(aggregate: AggregateRef, prepared: readonly PreparedEvent[], fingerprint: number | null): AppendResult {
+    const aggregateType = this.names.internAggregateType(aggregate.aggregateType)
+    const head = this.aggregates.intern(aggregate, aggregateType)
+    this.#recordedAt = Math.max(this.#recordedAt, this.#now())
+    const recordedAt = this.#recordedAt
+    const timestamp = this.#toIso(recordedAt)
+    const events: DomainEventEnvelope[] = []
+    for (const event of prepared) {
+      const position = ++this.#position
+      const sequence = ++head.version
+      const eventType = this.names.internEventType(aggregateType, aggregate.aggregateType, event.eventType)
+      const row = toRow(event, { position, aggregate: head.key, sequence, eventType, recordedAt })
+      this.#statements.insertEvent.run(...(row as readonly SQLInputValue[]), fingerprint)
+      this.index.add({ position, aggregate: head.key, sequence, aggregateType, causes: causesOf(row[7], row[8]) })
+      const { eventId, schemaVersion, eventData, metadata } = event
+      const { aggregateId } = aggregate
+      events.push({
+        eventId,
+        aggregateType: aggregate.aggregateType,
+        aggregateId,
+        sequence,
+        position,
+        eventType: event.eventType,
+        schemaVersion,
+        eventData,
+        metadata,
+        timestamp,
+      })
+    }
+    return { events, version: head.version, position: this.#position, timestamp, isRepeat: false }
+  }
+
+  /** Loads events of one aggregate by sequence. */
+  load(aggregate: AggregateRef, options: LoadEventsOptions = {}): readonly DomainEventEnvelope[] {
+    const head = this.aggregates.find(aggregate)
+    const from = Math.max(1, options.fromVersion ?? 1)
+    if (head === undefined || from > head.version) return []
+    const to = Math.min(options.toVersion ?? head.version, head.version, from + (options.limit ?? head.version) - 1)
+    const tail = this.index.tailOf(head.key, to)
+    const rows: EventRow[] = []
+    if (from < tail.firstSequence) {
+      const last = Math.min(to, tail.firstSequence - 1)
+      rows.push(
+        ...(this.#statements.selectAggregateEvents.all(head.key, from, last, last - from + 1) as unknown as EventRow[]),
+      )
+    }
+    rows.push(...this.#rowsAt(tail.positions.slice(Math.max(0, from - tail.firstSequence))))
+    this.#checkSequences(aggregate, head, rows, from, to)
+    return rows.map((row) => this.toEnvelope(row))
+  }
+
+  #checkSequences(
+    aggregate: AggregateRef,
+    head: AggregateHead,
+    rows: readonly EventRow[],
+    from: number,
+    to: number,
+  ): void {
+    const isWhole =
+      rows.length === Math.max(0, to - from + 1) &&
+      rows.every((row, offset) => row[2] === from + offset && row[1] === head.key)
+    if (isWhole) return
+    throw new StoreCorruptError(
+      `SQLite file ${this.#path}: ${aggregate.aggregateType} ${JSON.stringify(aggregate.aggregateId)} has version ${head.version}, but its events ` +
+        `${from} to ${to} are not all there. Keep a copy of the file, and restore a backup.`,
+    )
+  }
+
+  #rowsAt(positions: readonly number[]): readonly EventRow[] {
+    if (positions.length === 0) return []
+    return this.#statements.selectEventsAt.all(JSON.stringify(positions)) as unknown as readonly EventRow[]
+  }
+
+  /** @returns events at these positions, in order */
+  readAt(positions: readonly number[]): readonly DomainEventEnvelope[] {
+    return this.#rowsAt(positions).map((row) => this.toEnvelope(row))
+  }
+
+  /** @returns the next events after a position, whatever their type */
+  readAfter(position: number, limit: number): readonly DomainEventEnvelope[] {
+    return (this.#statements.selectEventsAfter.all(position, limit) as unknown as readonly EventRow[]).map((row) =>
+      this.toEnvelope(row),
+    )
+  }
+
+  /** @returns the next events of some types after a position and up to another */
+  readTypesAfter(
+    eventTypes: string,
+    position: number,
+    toPosition: number,
+    limit: number,
+  ): readonly DomainEventEnvelope[] {
+    const rows = this.#statements.selectEventsOfTypesAfter.all(position, toPosition, eventTypes, limit)
+    return (rows as unknown as readonly EventRow[]).map((row) => this.toEnvelope(row))
+  }
+
+  /** @returns the first position whose event was recorded at a time or later; one past the end when none was */
+  firstPositionAt(time: number): number {
+    let low = 1
+    let high = this.#position + 1
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2)
+      const [recordedAt] = (this.#statements.selectTime.get(middle) ?? [0]) as unknown as readonly [number]
+      if (recordedAt >= time) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  /** Looks up what became of a command, in the log and among the outcomes without events. */
+  findCommand(aggregate: AggregateRef, commandId: string): CommandRecord | undefined {
+    const head = this.aggregates.find(aggregate)
+    if (head === undefined) return undefined
+    const hash = hashText(commandId)
+    return this.#findCommandEvents(head, commandId, hash) ?? this.#findOutcome(head, commandId, hash)
+  }
+
+  #findCommandEvents(head: AggregateHead, commandId: string, hash: number): CommandRecord | undefined {
+    const pageSize = 1000
+    let found: CommandRecord | undefined
+    for (let after = 0; ; ) {
+      const positions = this.index.positionsOfCause(hash, after, pageSize)
+      for (const position of positions) {
+        after = position
+        const row = this.#statements.selectCommandEvent.get(position)
+        const [aggregate, sequence, recordedAt, correlationId, stored, fingerprint] = row as unknown as readonly [
+          number,
+          number,
+          number,
+          string | null,
+          string | null,
+          number | null,
+        ]
+        if (fingerprint === null || aggregate !== head.key || resolveSame(stored, correlationId) !== commandId) continue
+        found = {
+          commandId,
+          fingerprint,
+          status: 'Accepted',
+          version: sequence,
+          position,
+          timestamp: this.#toIso(recordedAt),
+        }
+      }
+      if (positions.length < pageSize) return found
+    }
+  }
+
+  #findOutcome(head: AggregateHead, commandId: string, hash: number): CommandRecord | undefined {
+    const row = this.#statements.selectCommand.get(hash, head.key, commandId)
+    if (row === undefined) return undefined
+    const [fingerprint, status, version, position, timestamp, reason] = row as unknown as readonly [
+      number,
+      CommandRecord['status'],
+      number,
+      number,
+      string,
+      string | null,
+    ]
+    const why = reason === null ? undefined : { reason: JSON.parse(reason) as RejectionReason }
+    return { commandId, fingerprint, status, version, position, timestamp, ...why }
+  }
+
+  /** Inside a transaction: remembers the outcome of a command without events, unless one is known. */
+  recordCommand(aggregate: AggregateRef, record: CommandRecord): CommandRecord {
+    const known = this.findCommand(aggregate, record.commandId)
+    if (known !== undefined) {
+      checkCommand(aggregate, known, record)
+      return known
+    }
+    const head = this.aggregates.intern(aggregate, this.names.internAggregateType(aggregate.aggregateType))
+    const { commandId, fingerprint, status, version, position, timestamp, reason } = record
+    const why = reason === undefined ? null : JSON.stringify(reason)
+    this.#statements.insertCommand.run(
+      hashText(commandId),
+      head.key,
+      commandId,
+      fingerprint,
+      status,
+      version,
+      position,
+      timestamp,
+      why,
+    )
+    return record
+  }
+
+  #eventsOfCommand(aggregate: AggregateRef, record: CommandRecord): readonly DomainEventEnvelope[] {
+    if (record.status === 'Rejected') return []
+    const isOfCommand = (event: DomainEventEnvelope): boolean => event.metadata.commandId === record.commandId
+    // An append has at most 1,000 events, so those before the record's version are within this stretch.
+    const stretch = this.load(aggregate, { fromVersion: Math.max(1, record.version - 9999), toVersion: record.version })
+    return stretch.filter(isOfCommand)
+  }
+
+  toEnvelope(row: EventRow): DomainEventEnvelope {
+    const names = this.names.eventType(row[3])
+    return toEnvelope(
+      row,
+      {
+        aggregateType: names?.aggregateType ?? '',
+        aggregateId: this.aggregates.idOf(row[1]),
+        eventType: names?.eventType ?? '',
+        timestamp: this.#toIso(row[5]),
+      },
+      this.#path,
+    )
+  }
+
+  /** Many events share a millisecond. */
+  #toIso(time: number): string {
+    if (time !== this.#isoTime) {
+      this.#isoTime = time
+      this.#isoText = new Date(time).toISOString()
+    }
+    return this.#isoText
+  }
+}
+
+function causesOf(correlationId: string | null, storedCommandId: string | null): readonly [number, number] {
+  const correlation = correlationId === null ? 0 : hashText(correlationId)
+  const isOther = storedCommandId !== null && storedCommandId !== ''
+  return [correlation, isOther ? hashText(storedCommandId) : 0]
+}

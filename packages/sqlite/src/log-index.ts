@@ -1,0 +1,230 @@
+/**
+ * Indexes behind the log.
+ *
+ * Writing an index entry with each event dirties a page of its own for every aggregate and every command id, and groups
+ * of appends slow down several times as the store grows. So new entries stay in memory, are sorted, and move into the
+ * tables in slices that ride along with later commits, many entries to a page. Nothing is lost in a crash: what the
+ * tables lack is read again from the end of the log when the store opens.
+ */
+
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { indexSql } from './sql.ts'
+
+/** What is indexed of one event. */
+export interface IndexEntry {
+  readonly position: number
+  /** Key of the aggregate. */
+  readonly aggregate: number
+  readonly sequence: number
+  /** Key of the aggregate type. */
+  readonly aggregateType: number
+  /** Hashes of the correlation id and the command id; 0 for none. The second is 0 when both are the same. */
+  readonly causes: readonly [number, number]
+}
+
+/** Part of an aggregate's events: sequences from `firstSequence` on, without gaps. */
+interface Stretch {
+  readonly firstSequence: number
+  readonly positions: number[]
+}
+
+/** Entries in memory. */
+class Run {
+  count = 0
+  lastPosition = 0
+  readonly stretches = new Map<number, Stretch>()
+  readonly causes = new Map<number, number[]>()
+  readonly types = new Map<number, number[]>()
+
+  add(entry: IndexEntry): void {
+    const { position, aggregate, sequence, aggregateType, causes } = entry
+    this.count++
+    this.lastPosition = position
+    const stretch = this.stretches.get(aggregate)
+    if (stretch === undefined) this.stretches.set(aggregate, { firstSequence: sequence, positions: [position] })
+    else stretch.positions.push(position)
+    push(this.types, aggregateType, position)
+    if (causes[0] !== 0) push(this.causes, causes[0], position)
+    if (causes[1] !== 0) push(this.causes, causes[1], position)
+  }
+}
+
+function push(lists: Map<number, number[]>, key: number, position: number): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [position])
+  else list.push(position)
+}
+
+function sortedKeys(map: ReadonlyMap<number, unknown>): Float64Array {
+  return Float64Array.from(map.keys()).sort()
+}
+
+/** Entries wait in memory until there are a sixteenth of the stored ones, within these bounds. */
+const shortestRun = 32_768
+const longestRun = 262_144
+
+/** Finds events by aggregate, by cause and by type, in memory and in the tables. */
+export class LogIndex {
+  readonly #statements: { readonly [Name in keyof typeof indexSql]: StatementSync }
+  #indexedPosition = 0
+  #active = new Run()
+  #frozen: Run | undefined
+  #merge: Generator<undefined> | undefined
+
+  constructor(database: DatabaseSync) {
+    const prepare = (sql: string): StatementSync => {
+      const statement = database.prepare(sql)
+      statement.setReturnArrays(true)
+      return statement
+    }
+    this.#statements = Object.fromEntries(Object.entries(indexSql).map(([name, sql]) => [name, prepare(sql)])) as never
+  }
+
+  /** Everything up to this position is in the tables. */
+  get indexedPosition(): number {
+    return this.#indexedPosition
+  }
+
+  /** Forgets what is in memory and takes over the given entries: those after the indexed position, in order. */
+  reload(indexedPosition: number, entries: Iterable<IndexEntry>): void {
+    this.#indexedPosition = indexedPosition
+    this.#active = new Run()
+    this.#frozen = undefined
+    this.#merge = undefined
+    for (const entry of entries) this.#active.add(entry)
+  }
+
+  /** Takes an entry for an event that is being written. If its transaction fails, call {@link reload}. */
+  add(entry: IndexEntry): void {
+    this.#active.add(entry)
+  }
+
+  /**
+   * Moves some entries into the tables, inside the caller's transaction. Moves several times as many as came since, so
+   * that a run is in the tables long before the next one is full.
+   * @param newEvents how many events the transaction writes
+   */
+  mergeSome(newEvents: number): void {
+    if (this.#merge === undefined) {
+      const length = Math.min(Math.max(this.#active.lastPosition / 16, shortestRun), longestRun)
+      if (this.#active.count < length) return
+      this.#frozen = this.#active
+      this.#active = new Run()
+      this.#merge = this.#mergeRun(this.#frozen)
+    }
+    for (let budget = 32 + 8 * newEvents; budget > 0; budget--) {
+      if (this.#merge.next().done !== true) continue
+      this.#indexedPosition = this.#frozen?.lastPosition ?? this.#indexedPosition
+      this.#frozen = undefined
+      this.#merge = undefined
+      return
+    }
+  }
+
+  /** One insert a step, in the order of the tables. */
+  *#mergeRun(run: Run): Generator<undefined> {
+    for (const aggregate of sortedKeys(run.stretches)) {
+      const { firstSequence, positions } = run.stretches.get(aggregate) ?? { firstSequence: 0, positions: [] }
+      for (const [offset, position] of positions.entries()) {
+        this.#statements.insertAggregateEntry.run(aggregate, firstSequence + offset, position)
+        yield
+      }
+    }
+    for (const hash of sortedKeys(run.causes)) {
+      for (const position of run.causes.get(hash) ?? []) {
+        this.#statements.insertCauseEntry.run(hash, position)
+        yield
+      }
+    }
+    for (const aggregateType of sortedKeys(run.types)) {
+      for (const position of run.types.get(aggregateType) ?? []) {
+        this.#statements.insertTypeEntry.run(aggregateType, position)
+        yield
+      }
+    }
+    this.#statements.setIndexedPosition.run(run.lastPosition)
+  }
+
+  /** @returns sequence of the aggregate's newest event, 0 when it has none */
+  versionOf(aggregate: number): number {
+    const stretch = this.#active.stretches.get(aggregate) ?? this.#frozen?.stretches.get(aggregate)
+    if (stretch !== undefined) return stretch.firstSequence + stretch.positions.length - 1
+    const row = this.#statements.selectVersion.get(aggregate) as readonly [number | null] | undefined
+    return row?.[0] ?? 0
+  }
+
+  /**
+   * @returns the first sequence that is in memory (one past the newest when none is), and the positions from there on, up
+   *   to a sequence. What comes before is in the tables.
+   */
+  tailOf(
+    aggregate: number,
+    toSequence: number,
+  ): { readonly firstSequence: number; readonly positions: readonly number[] } {
+    const stretches = [this.#frozen?.stretches.get(aggregate), this.#active.stretches.get(aggregate)].filter(
+      (one) => one !== undefined,
+    )
+    const firstSequence = stretches[0]?.firstSequence ?? Number.MAX_SAFE_INTEGER
+    const positions = stretches.flatMap((stretch) => stretch.positions)
+    return { firstSequence, positions: positions.slice(0, Math.max(0, toSequence - firstSequence + 1)) }
+  }
+
+  /**
+   * @param hash of a correlation id or a command id
+   * @returns positions of the events that may have it, rising: compare the ids themselves
+   */
+  positionsOfCause(hash: number, afterPosition: number, limit: number): readonly number[] {
+    const rows = this.#statements.selectCausePositions.all(
+      hash,
+      afterPosition,
+      this.#indexedPosition,
+      limit,
+    ) as unknown as readonly [number][]
+    return this.#withTail(rows, this.#frozen?.causes.get(hash), this.#active.causes.get(hash), afterPosition, limit)
+  }
+
+  /** @returns positions of events of an aggregate type, rising */
+  positionsOfType(aggregateType: number, afterPosition: number, limit: number): readonly number[] {
+    const rows = this.#statements.selectTypePositions.all(
+      aggregateType,
+      afterPosition,
+      this.#indexedPosition,
+      limit,
+    ) as unknown as readonly [number][]
+    return this.#withTail(
+      rows,
+      this.#frozen?.types.get(aggregateType),
+      this.#active.types.get(aggregateType),
+      afterPosition,
+      limit,
+    )
+  }
+
+  #withTail(
+    rows: readonly [number][],
+    frozen: readonly number[] | undefined,
+    active: readonly number[] | undefined,
+    afterPosition: number,
+    limit: number,
+  ): readonly number[] {
+    const positions = rows.map(([position]) => position)
+    for (const list of [frozen, active]) {
+      if (list === undefined || positions.length >= limit) continue
+      const start = firstAfter(list, afterPosition)
+      positions.push(...list.slice(start, start + limit - positions.length))
+    }
+    return positions
+  }
+}
+
+/** @returns the place of the first number that is greater, in a rising list */
+function firstAfter(list: readonly number[], position: number): number {
+  let low = 0
+  let high = list.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((list[middle] ?? 0) > position) high = middle
+    else low = middle + 1
+  }
+  return low
+}

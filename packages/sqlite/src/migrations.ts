@@ -1,0 +1,124 @@
+/** The schemas, as numbered steps. A step is never changed once released: add the next one. */
+
+/** One step from a schema version to the next. */
+export interface Migration {
+  /** The schema version after it, from 1. */
+  readonly version: number
+  readonly sql: string
+}
+
+/**
+ * The event store. Everything is found through tables that are written behind the log (see log-index.ts); an append
+ * itself only ever writes at the end of `events`.
+ */
+export const eventStoreMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      CREATE TABLE aggregate_types (
+        key INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+      ) STRICT;
+
+      CREATE TABLE event_types (
+        key INTEGER PRIMARY KEY,
+        aggregate_type INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        UNIQUE (aggregate_type, name)
+      ) STRICT;
+
+      CREATE TABLE aggregates (
+        key INTEGER PRIMARY KEY,
+        aggregate_type INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        UNIQUE (aggregate_type, id)
+      ) STRICT;
+
+      -- The log. causation_id and command_id are '' when they equal the column before them.
+      CREATE TABLE events (
+        position INTEGER PRIMARY KEY,
+        aggregate INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        event_type INTEGER NOT NULL,
+        schema_version INTEGER NOT NULL,
+        recorded_at INTEGER NOT NULL, -- milliseconds since 1970, never less than at the position before
+        event_id TEXT NOT NULL,
+        correlation_id TEXT,
+        command_id TEXT,
+        causation_id TEXT,
+        user_id TEXT,
+        session_id TEXT,
+        command_fingerprint INTEGER,
+        checksum INTEGER NOT NULL, -- CRC-32, see event-row.ts
+        data TEXT NOT NULL -- JSON
+      ) STRICT;
+
+      -- Outcomes of commands that made no events.
+      CREATE TABLE commands (
+        command_hash INTEGER NOT NULL,
+        aggregate INTEGER NOT NULL,
+        command_id TEXT NOT NULL,
+        fingerprint INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        timestamp TEXT NOT NULL,
+        reason TEXT, -- JSON
+        PRIMARY KEY (command_hash, aggregate, command_id)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE snapshots (
+        aggregate INTEGER PRIMARY KEY,
+        version INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        timestamp TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        state TEXT NOT NULL -- JSON
+      ) STRICT;
+
+      -- The indexes behind the log. They hold every event up to indexed_position, and perhaps some after it.
+      CREATE TABLE aggregate_index (
+        aggregate INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (aggregate, sequence)
+      ) STRICT, WITHOUT ROWID;
+
+      -- By hash of correlation id and command id.
+      CREATE TABLE cause_index (
+        hash INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (hash, position)
+      ) STRICT, WITHOUT ROWID;
+
+      -- By aggregate type and time: time rises with position.
+      CREATE TABLE type_index (
+        aggregate_type INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        PRIMARY KEY (aggregate_type, position)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE log_index (
+        indexed_position INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO log_index VALUES (0);
+    `,
+  },
+]
+
+/** The view store. Each view has tables of its own beside these; see view-tables.ts. */
+export const viewStoreMigrations: readonly Migration[] = [
+  {
+    version: 1,
+    sql: `
+      CREATE TABLE views (
+        key INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        indexes TEXT NOT NULL, -- JSON array of the index names, in the order of their keys
+        checkpoint INTEGER NOT NULL,
+        UNIQUE (name, version)
+      ) STRICT;
+    `,
+  },
+]

@@ -1,0 +1,56 @@
+/** Every SQL statement of the event store, by name. */
+
+const eventColumns = `position, aggregate, sequence, event_type, schema_version, recorded_at, event_id, correlation_id,
+  command_id, causation_id, user_id, session_id, checksum, data`
+
+/** The log and what belongs to it. */
+export const eventStoreSql = {
+  selectHead: 'SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1',
+  selectIndexedPosition: 'SELECT indexed_position FROM log_index',
+  selectAggregateTypes: 'SELECT key, name FROM aggregate_types',
+  selectEventTypes: 'SELECT key, aggregate_type, name FROM event_types',
+  insertAggregateType: 'INSERT INTO aggregate_types (name) VALUES (?) RETURNING key',
+  insertEventType: 'INSERT INTO event_types (aggregate_type, name) VALUES (?, ?) RETURNING key',
+  selectAggregate: 'SELECT key FROM aggregates WHERE aggregate_type = ? AND id = ?',
+  selectAggregateByKey: 'SELECT aggregate_type, id FROM aggregates WHERE key = ?',
+  insertAggregate: 'INSERT INTO aggregates (aggregate_type, id) VALUES (?, ?) RETURNING key',
+  insertEvent: `INSERT INTO events (${eventColumns}, command_fingerprint)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
+  selectEventsAfter: `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?` as string,
+  selectEventsOfTypesAfter: `SELECT ${eventColumns} FROM events
+    WHERE position > ? AND position <= ? AND event_type IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?` as string,
+  selectEventsAt: `SELECT ${eventColumns} FROM events
+    WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position` as string,
+  selectAggregateEvents: `SELECT ${eventColumns.replaceAll(/\w+/g, 'events.$&')}
+    FROM aggregate_index JOIN events ON events.position = aggregate_index.position
+    WHERE aggregate_index.aggregate = ? AND aggregate_index.sequence BETWEEN ? AND ?
+    ORDER BY aggregate_index.sequence LIMIT ?` as string,
+  selectIndexEntriesAfter: `SELECT position, aggregate, sequence, event_type, correlation_id, command_id FROM events
+    WHERE position > ? ORDER BY position LIMIT ?`,
+  selectTime: 'SELECT recorded_at FROM events WHERE position = ?',
+  selectCommandEvent: `SELECT aggregate, sequence, recorded_at, correlation_id, command_id, command_fingerprint FROM events
+    WHERE position = ?`,
+  selectCommand: `SELECT fingerprint, status, version, position, timestamp, reason FROM commands
+    WHERE command_hash = ? AND aggregate = ? AND command_id = ?`,
+  insertCommand: `INSERT INTO commands
+    (command_hash, aggregate, command_id, fingerprint, status, version, position, timestamp, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  selectSnapshot: 'SELECT version, position, timestamp, fingerprint, state FROM snapshots WHERE aggregate = ?',
+  upsertSnapshot: `INSERT INTO snapshots (aggregate, version, position, timestamp, fingerprint, state)
+    VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (aggregate) DO UPDATE SET version = excluded.version, position = excluded.position,
+      timestamp = excluded.timestamp, fingerprint = excluded.fingerprint, state = excluded.state`,
+} as const
+
+/** The indexes behind the log. An entry may be there already when a crash interrupted a run. */
+export const indexSql = {
+  insertAggregateEntry: 'INSERT OR IGNORE INTO aggregate_index (aggregate, sequence, position) VALUES (?, ?, ?)',
+  insertCauseEntry: 'INSERT OR IGNORE INTO cause_index (hash, position) VALUES (?, ?)',
+  insertTypeEntry: 'INSERT OR IGNORE INTO type_index (aggregate_type, position) VALUES (?, ?)',
+  setIndexedPosition: 'UPDATE log_index SET indexed_position = ?',
+  selectVersion: 'SELECT max(sequence) FROM aggregate_index WHERE aggregate = ?',
+  selectCausePositions: `SELECT position FROM cause_index
+    WHERE hash = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?`,
+  selectTypePositions: `SELECT position FROM type_index
+    WHERE aggregate_type = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?`,
+} as const

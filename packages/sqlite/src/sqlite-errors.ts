@@ -1,0 +1,52 @@
+/** Turns what the driver throws into errors that say what to do. */
+
+import { isCimError, StoreCorruptError, StoreFullError, StoreLockedError, StoreUnavailableError } from '@cim/core'
+
+// Primary result codes, https://www.sqlite.org/rescode.html
+const busy = 5
+const locked = 6
+const corrupt = 11
+const full = 13
+const notADatabase = 26
+
+/**
+ * @param error anything that was thrown while working on a database file
+ * @param path the file, for the message
+ * @param doing what was attempted, for the message
+ * @returns an error of this project with the driver's as its cause; errors of this project unchanged
+ */
+export function toStoreError(error: unknown, path: string, doing: string): Error {
+  if (isCimError(error)) return error
+  const code = resultCodeOf(error)
+  if (code === undefined) return error instanceof Error ? error : new Error(String(error))
+  const said = error instanceof Error ? error.message : String(error)
+  const subject = `SQLite file ${path}: ${doing} failed (${said}).`
+  switch (code & 0xff) {
+    case full:
+      return new StoreFullError(`${subject} Nothing of it was stored. Make room on the disk, then repeat.`, {
+        cause: error,
+      })
+    case corrupt:
+      return new StoreCorruptError(`${subject} The file is damaged. Stop, keep a copy of it, and restore a backup.`, {
+        cause: error,
+      })
+    case notADatabase:
+      return new StoreCorruptError(`${subject} It is not a SQLite database. Check the path, or restore a backup.`, {
+        cause: error,
+      })
+    case busy:
+    case locked:
+      return new StoreLockedError(
+        `${subject} Another process is using it. Stop that process, or choose another file.`,
+        { cause: error },
+      )
+    default:
+      return new StoreUnavailableError(`${subject} Check the disk and the file's permissions.`, { cause: error })
+  }
+}
+
+/** @returns SQLite's extended result code, undefined when the error is not SQLite's */
+export function resultCodeOf(error: unknown): number | undefined {
+  const code = typeof error === 'object' && error !== null && 'errcode' in error ? error.errcode : undefined
+  return typeof code === 'number' ? code : undefined
+}

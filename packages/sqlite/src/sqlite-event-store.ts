@@ -1,0 +1,188 @@
+/** The embedded event store: one SQLite file, one process. */
+
+import type { DatabaseSync } from 'node:sqlite'
+import {
+  type AggregateRef,
+  type AppendOptions,
+  type AppendResult,
+  type CommandRecord,
+  checkOptions,
+  checkReadOptions,
+  createUuidGenerator,
+  type DomainEventEnvelope,
+  defaultLimits,
+  type EventBatch,
+  type EventPage,
+  type EventStore,
+  type EventStoreLimits,
+  followLog,
+  type LoadEventsOptions,
+  type NewEvent,
+  prepareAppend,
+  type ReadEventsOptions,
+  Signal,
+  type SnapshotStore,
+  StoreClosedError,
+  type SubscribeOptions,
+  subjectMatcher,
+} from '@cim/core'
+import { openDatabaseFile } from './database-file.ts'
+import { EventLog } from './event-log.ts'
+import { EventLogReader } from './event-log-reader.ts'
+import { FileLock } from './file-lock.ts'
+import { GroupCommit } from './group-commit.ts'
+import { eventStoreMigrations } from './migrations.ts'
+import { toStoreError } from './sqlite-errors.ts'
+import { SqliteSnapshotStore } from './sqlite-snapshot-store.ts'
+
+/** Options of {@link SqliteEventStore}. */
+export interface SqliteEventStoreOptions {
+  /** The database file; it is made when it does not exist, its folder is not. */
+  readonly path: string
+  /** The clock, milliseconds since 1970. */
+  readonly now?: () => number
+  /** Makes event ids. */
+  readonly newId?: () => string
+  readonly limits?: Partial<EventStoreLimits>
+  /** Memory for pages of the file, in MiB; 64 when left out. */
+  readonly cacheMegabytes?: number
+}
+
+/** "CIME" in the file's header. */
+const applicationId = 0x43494d45
+
+/**
+ * Keeps events in a SQLite file. Appends of one turn of the event loop share a transaction with `synchronous=FULL`.
+ * Opening the same file a second time is refused with a {@link StoreLockedError}.
+ */
+export class SqliteEventStore implements EventStore {
+  readonly limits: EventStoreLimits
+  /** Snapshots in the same file, so that a restored copy never has newer snapshots than events. */
+  readonly snapshotStore: SnapshotStore
+  readonly #path: string
+  readonly #lock: FileLock
+  readonly #database: DatabaseSync
+  readonly #log: EventLog
+  readonly #reader: EventLogReader
+  readonly #commits: GroupCommit
+  readonly #appended = new Signal()
+  readonly #newId: () => string
+  #newEvents = 0
+  #isClosed = false
+
+  /**
+   * Opens the file, and makes or migrates its schema.
+   * @throws {StoreLockedError} when it is open elsewhere
+   * @throws {StoreCorruptError} when it is damaged or no database
+   * @throws {StoreVersionError} when it holds something else, or was written by a newer version
+   */
+  constructor(options: SqliteEventStoreOptions) {
+    checkOptions('SqliteEventStore', options, ['path', 'now', 'newId', 'limits', 'cacheMegabytes'])
+    const now = options.now ?? Date.now
+    this.#path = options.path
+    this.#newId = options.newId ?? createUuidGenerator(now)
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.#lock = new FileLock(options.path)
+    try {
+      this.#database = openDatabaseFile({
+        path: options.path,
+        applicationId,
+        kind: 'an event store',
+        migrations: eventStoreMigrations,
+        synchronous: 'FULL',
+        cacheMegabytes: options.cacheMegabytes ?? 64,
+      })
+      this.#log = new EventLog(this.#database, options.path, now)
+    } catch (error) {
+      this.#lock[Symbol.dispose]()
+      throw toStoreError(error, options.path, 'opening')
+    }
+    this.#reader = new EventLogReader(this.#log)
+    this.#commits = this.#createCommits()
+    this.snapshotStore = new SqliteSnapshotStore(this.#database, this.#log, this.#commits)
+  }
+
+  #createCommits(): GroupCommit {
+    return new GroupCommit({
+      database: this.#database,
+      beforeCommit: () => this.#log.index.mergeSome(this.#newEvents),
+      afterCommit: () => {
+        const { position } = this.#log
+        if (this.#newEvents > 0 && position > 0) this.#appended.notify()
+        this.#newEvents = 0
+      },
+      afterRollback: () => {
+        this.#newEvents = 0
+        this.#log.reload()
+      },
+      toError: (error) => toStoreError(error, this.#path, 'writing'),
+    })
+  }
+
+  async appendEvents(
+    aggregate: AggregateRef,
+    events: readonly NewEvent[],
+    options: AppendOptions,
+  ): Promise<AppendResult> {
+    const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
+    return this.#commits.enqueue(() => {
+      const result = this.#log.append(aggregate, prepared, options)
+      if (!result.isRepeat) this.#newEvents += prepared.length
+      return result
+    })
+  }
+
+  async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
+    checkOptions('loadEvents', options, ['fromVersion', 'toVersion', 'limit'])
+    return this.#read(() => this.#log.load(aggregate, options))
+  }
+
+  async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
+    const wanted = checkReadOptions(options)
+    return this.#read(() => this.#reader.readPage(wanted))
+  }
+
+  subscribe(subjectPatterns: string | readonly string[], options?: SubscribeOptions): AsyncIterable<EventBatch> {
+    const matches = subjectMatcher(subjectPatterns)
+    const readBatch = this.#reader.createBatchReader(matches)
+    return followLog({
+      options,
+      appended: this.#appended,
+      readBatch: (afterPosition, batchSize) => this.#read(() => readBatch(afterPosition, batchSize)),
+    })
+  }
+
+  async findCommand(aggregate: AggregateRef, commandId: string): Promise<CommandRecord | undefined> {
+    return this.#read(() => this.#log.findCommand(aggregate, commandId))
+  }
+
+  recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    return this.#commits.enqueue(() => this.#log.recordCommand(aggregate, record))
+  }
+
+  async headPosition(): Promise<number> {
+    return this.#read(() => this.#log.position)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#commits.close()
+    this.#isClosed = true
+    this.#appended.notify()
+    this.#database.close()
+    this.#lock[Symbol.dispose]()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #read<TResult>(read: () => TResult): TResult {
+    if (this.#isClosed) throw new StoreClosedError('The event store is closed. Open a new one.')
+    try {
+      return read()
+    } catch (error) {
+      throw toStoreError(error, this.#path, 'reading')
+    }
+  }
+}
