@@ -1,0 +1,74 @@
+/** Errors about the request itself, before any command or query is looked at. */
+
+import { CimError } from '@cim/core'
+
+/** Codes of {@link HttpRequestError}; each has its status in `problem-kinds.ts`. */
+export type HttpRequestErrorCode =
+  | 'bad-request'
+  | 'body-too-large'
+  | 'cross-origin'
+  | 'host-not-allowed'
+  | 'invalid-header'
+  | 'invalid-json'
+  | 'method-not-allowed'
+  | 'not-found'
+  | 'stopping'
+  | 'unknown-path'
+  | 'unsupported-media-type'
+
+/** A request that is refused, with what the client is told beside the message. */
+export class HttpRequestError extends CimError {
+  override readonly name = 'HttpRequestError'
+  readonly code: HttpRequestErrorCode
+  /** Further members of the problem document. */
+  readonly members: Readonly<Record<string, unknown>>
+  /** Further headers, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(
+    code: HttpRequestErrorCode,
+    message: string,
+    more?: {
+      readonly members?: Readonly<Record<string, unknown>>
+      readonly headers?: Readonly<Record<string, string>>
+      readonly cause?: unknown
+    },
+  ) {
+    super(message, more?.cause === undefined ? undefined : { cause: more.cause })
+    this.code = code
+    this.members = more?.members ?? {}
+    this.headers = more?.headers ?? {}
+  }
+}
+
+/** The server would be reachable from other machines without any protection. */
+export class UnprotectedAddressError extends CimError {
+  override readonly name = 'UnprotectedAddressError'
+  readonly code = 'unprotected-address'
+  readonly host: string
+
+  constructor(host: string) {
+    super(
+      `Refusing to listen on ${JSON.stringify(host)}: anyone who reaches it could send commands. Give a token (or an ` +
+        "'authenticate' function), or listen on 127.0.0.1.",
+    )
+    this.host = host
+  }
+}
+
+/** The server could not begin to listen. */
+export class ListenError extends CimError {
+  override readonly name = 'ListenError'
+  readonly code: 'address-in-use' | 'listen-failed'
+
+  constructor(host: string, port: number, cause: Error & { readonly code?: unknown }) {
+    const isInUse = cause.code === 'EADDRINUSE'
+    super(
+      isInUse
+        ? `Port ${port} on ${host} is in use by another process. Stop it, or choose another port.`
+        : `Cannot listen on ${host}, port ${port}: ${cause.message}`,
+      { cause },
+    )
+    this.code = isInUse ? 'address-in-use' : 'listen-failed'
+  }
+}

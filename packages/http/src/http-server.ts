@@ -1,0 +1,94 @@
+/** Serves the HTTP API on a socket. */
+
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { checkOptions, checkWholeNumber } from '@cim/core'
+import { getRequestListener } from '@hono/node-server'
+import { createHttpApi, type HttpApiOptions, httpApiOptionNames } from './http-api.ts'
+import { ListenError, UnprotectedAddressError } from './http-errors.ts'
+
+/** What a {@link HttpServer} takes. */
+export interface HttpServerOptions extends Omit<HttpApiOptions, 'stopping'> {
+  /** The address to listen on; 127.0.0.1 when left out. Another than the loopback needs `token` or `authenticate`. */
+  readonly host?: string
+  /** 7117 when left out; 0 takes any free one. */
+  readonly port?: number
+  /** How long {@link HttpServer.stop} lets requests finish, in milliseconds; 10,000 when left out. */
+  readonly stopTimeoutMs?: number
+}
+
+const optionNames = [...httpApiOptionNames.filter((name) => name !== 'stopping'), 'host', 'port', 'stopTimeoutMs']
+const loopback = /^(localhost|::1|127(\.\d{1,3}){3})$/
+
+/** Owns a listening socket. Does not own the application: stop it after the server. */
+export class HttpServer implements AsyncDisposable {
+  readonly #host: string
+  readonly #port: number
+  readonly #stopTimeoutMs: number
+  readonly #stopping = new AbortController()
+  readonly #server: Server
+  #stopped: Promise<void> | undefined
+
+  /**
+   * @param options the application, who may use it, and where to listen
+   * @throws {UnprotectedAddressError} when other machines could reach it without a token
+   */
+  constructor(options: HttpServerOptions) {
+    checkOptions('HttpServer', options, optionNames)
+    const { host = '127.0.0.1', port = 7117, stopTimeoutMs = 10_000, ...apiOptions } = options
+    if (!loopback.test(host) && options.token === undefined && options.authenticate === undefined) {
+      throw new UnprotectedAddressError(host)
+    }
+    this.#host = host
+    this.#port = checkWholeNumber('HttpServer', 'port', port, { least: 0, most: 65_535 })
+    this.#stopTimeoutMs = checkWholeNumber('HttpServer', 'stopTimeoutMs', stopTimeoutMs, { least: 0 })
+    const api = createHttpApi({ ...apiOptions, stopping: this.#stopping.signal })
+    this.#server = createServer(
+      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000, connectionsCheckingInterval: 2_000 },
+      getRequestListener(api.fetch),
+    )
+  }
+
+  /** Where it listens, for instance `http://127.0.0.1:7117`; known after {@link start}. */
+  get url(): string {
+    const address = this.#server.address() as AddressInfo | null
+    const host = this.#host.includes(':') ? `[${this.#host}]` : this.#host
+    return `http://${host}:${address?.port ?? this.#port}`
+  }
+
+  /** @throws {ListenError} when the address cannot be listened on */
+  start(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const fail = (cause: Error): void => reject(new ListenError(this.#host, this.#port, cause))
+    this.#server.once('error', fail)
+    this.#server.listen(this.#port, this.#host, () => {
+      this.#server.off('error', fail)
+      resolve()
+    })
+    return promise
+  }
+
+  /** Accepts nothing more, ends live streams, finishes the requests under way within the time allowed, and closes. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  #stop(): Promise<void> {
+    this.#stopping.abort()
+    if (!this.#server.listening) return Promise.resolve()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const lastResort = setTimeout(() => this.#server.closeAllConnections(), this.#stopTimeoutMs)
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 50)
+    this.#server.close(() => {
+      clearTimeout(lastResort)
+      clearInterval(idle)
+      resolve()
+    })
+    return promise
+  }
+}

@@ -1,0 +1,64 @@
+/** The one place where an error's code becomes an HTTP status. */
+
+/** What is the same for every problem with one code. */
+export interface ProblemKind {
+  readonly status: number
+  readonly title: string
+  /** Stands in for the error's own message where that may speak of files or other internals. */
+  readonly detail?: string
+  /** Seconds after which it makes sense to try again. */
+  readonly retryAfter?: number
+}
+
+/** Every code that a client can meet. Any other error is `internal`. */
+export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, ProblemKind>([
+  ['validation', { status: 400, title: 'The input is not valid.' }],
+  ['invalid-json', { status: 400, title: 'The body is not acceptable JSON.' }],
+  ['invalid-header', { status: 400, title: 'A header is not valid.' }],
+  ['bad-request', { status: 400, title: 'The request cannot be understood.' }],
+  ['unauthenticated', { status: 401, title: 'Say who you are.' }],
+  ['forbidden', { status: 403, title: 'You may not do this.' }],
+  ['cross-origin', { status: 403, title: 'Pages of other origins may not send this.' }],
+  ['host-not-allowed', { status: 403, title: 'This host name is not served.' }],
+  ['not-found', { status: 404, title: 'Not found.' }],
+  ['unknown-path', { status: 404, title: 'There is nothing under this path.' }],
+  ['unknown-command', { status: 404, title: 'There is no such command.' }],
+  ['unknown-query', { status: 404, title: 'There is no such query.' }],
+  ['unknown-aggregate-type', { status: 404, title: 'There is no such aggregate type.' }],
+  ['method-not-allowed', { status: 405, title: 'This path does not take that method.' }],
+  ['concurrency', { status: 409, title: 'Others kept changing the aggregate. Send the command again.' }],
+  ['command-id-reused', { status: 409, title: 'The idempotency key was used for another command.' }],
+  ['version-mismatch', { status: 412, title: 'The aggregate has another version.' }],
+  ['body-too-large', { status: 413, title: 'The body is too large.' }],
+  ['payload-too-large', { status: 413, title: 'The content is larger than the event store accepts.' }],
+  ['unsupported-media-type', { status: 415, title: 'Only application/json is accepted.' }],
+  ['internal', { status: 500, title: 'Something went wrong.', detail: 'The cause is in the log, under this errorId.' }],
+  ['consistency-timeout', { status: 503, title: 'The view is not that far yet.', retryAfter: 1 }],
+  ['stopping', { status: 503, title: 'The service is stopping.', retryAfter: 5 }],
+  [
+    'store-closed',
+    { status: 503, title: 'The store is closed.', detail: 'Nothing was stored. Try again later.', retryAfter: 5 },
+  ],
+  [
+    'store-locked',
+    { status: 503, title: 'The store is in use.', detail: 'Nothing was stored. Try again later.', retryAfter: 5 },
+  ],
+  [
+    'store-full',
+    {
+      status: 503,
+      title: 'No room is left.',
+      detail: 'Nothing was stored. Try again once there is room.',
+      retryAfter: 30,
+    },
+  ],
+  [
+    'store-unavailable',
+    {
+      status: 503,
+      title: 'The store does not answer.',
+      detail: 'Try again with the same Idempotency-Key.',
+      retryAfter: 5,
+    },
+  ],
+])

@@ -1,0 +1,84 @@
+/** Reads the parameters in a request's query string. */
+
+import { ValidationError } from '@cim/core'
+import { HttpRequestError } from './http-errors.ts'
+
+/** The parameters of one request. What was not asked for by name can be refused by name. */
+export class QueryString {
+  readonly #values = new Map<string, string[]>()
+  readonly #subject: string
+
+  /**
+   * @param url the request's
+   * @param subject what the parameters belong to, for messages
+   * @throws {HttpRequestError} `bad-request` when a percent-encoding is not UTF-8
+   */
+  constructor(url: string, subject: string) {
+    this.#subject = subject
+    const start = url.indexOf('?')
+    if (start === -1) return
+    const search = url.slice(start + 1)
+    checkEncoding(search)
+    for (const [name, value] of new URLSearchParams(search)) {
+      const values = this.#values.get(name)
+      if (values === undefined) this.#values.set(name, [value])
+      else values.push(value)
+    }
+  }
+
+  /** @throws {ValidationError} when a parameter came that is not among those known */
+  allowOnly(known: readonly string[]): void {
+    const issues = [...this.#values.keys()]
+      .filter((name) => !known.includes(name))
+      .map((name) => ({ pointer: `/${name}`, message: `is unknown. Known: ${known.join(', ')}` }))
+    if (issues.length > 0) throw new ValidationError(this.#subject, issues)
+  }
+
+  /** @returns every value of a parameter, in order */
+  all(name: string): readonly string[] {
+    return this.#values.get(name) ?? []
+  }
+
+  /** @returns the value; undefined when it is not given @throws {ValidationError} when it is given twice */
+  one(name: string): string | undefined {
+    const values = this.all(name)
+    if (values.length > 1) throw this.invalid(name, 'must be given once')
+    return values[0]
+  }
+
+  /** @returns the whole number from `least` to `most`; undefined when it is not given */
+  wholeNumber(name: string, range: { readonly least: number; readonly most?: number }): number | undefined {
+    const text = this.one(name)
+    if (text === undefined) return undefined
+    const { least, most = Number.MAX_SAFE_INTEGER } = range
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw this.invalid(name, `must be a whole number from ${least} to ${most}, got ${JSON.stringify(text)}`)
+  }
+
+  /** @returns the parameters that are not reserved; those given several times as arrays */
+  toParameters(reserved: readonly string[]): Record<string, string | readonly string[]> {
+    const entries = [...this.#values]
+      .filter(([name]) => !reserved.includes(name))
+      .map(([name, values]) => [name, values.length === 1 ? (values[0] as string) : values] as const)
+    // Makes own properties even of `__proto__`.
+    return Object.fromEntries(entries)
+  }
+
+  invalid(name: string, message: string): ValidationError {
+    return new ValidationError(this.#subject, [{ pointer: `/${name}`, message }])
+  }
+}
+
+function checkEncoding(search: string): void {
+  if (!search.includes('%')) return
+  try {
+    decodeURIComponent(search)
+  } catch (cause) {
+    throw new HttpRequestError(
+      'bad-request',
+      'The query string holds a percent-encoding that is not UTF-8. Write a percent sign as %25.',
+      { cause },
+    )
+  }
+}

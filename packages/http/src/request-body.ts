@@ -1,0 +1,44 @@
+/** Reads a request's body without ever holding more than is allowed. */
+
+import { HttpRequestError } from './http-errors.ts'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * @param request whose body has not been read
+ * @param maxBytes the most that is accepted
+ * @param isFramed true when the server guarantees that the body is no longer than its Content-Length
+ * @returns the body as text
+ * @throws {HttpRequestError} `body-too-large`, or `invalid-json` when it is not UTF-8
+ */
+export async function readText(request: Request, maxBytes: number, isFramed: boolean): Promise<string> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
+  const bytes =
+    declared !== null && isFramed ? new Uint8Array(await request.arrayBuffer()) : await readBytes(request, maxBytes)
+  try {
+    return utf8.decode(bytes)
+  } catch (cause) {
+    throw new HttpRequestError('invalid-json', 'The body must be UTF-8; it holds bytes that are not.', { cause })
+  }
+}
+
+async function readBytes({ body }: Request, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  // Leaving the loop cancels the rest of the body.
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength
+    if (length > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}
+
+function tooLarge(maxBytes: number): HttpRequestError {
+  return new HttpRequestError(
+    'body-too-large',
+    `At most ${maxBytes} bytes are accepted. Split the content, or keep it elsewhere and send a reference.`,
+    { members: { limit: maxBytes, unit: 'bytes' }, headers: { connection: 'close' } },
+  )
+}
