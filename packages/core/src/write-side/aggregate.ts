@@ -70,12 +70,13 @@ export interface AggregateOptions<
     ) => Decision<Outputs<TEvents>>
   }
   /** Per event: the next state. Pure; must not fail for any stored event. */
-  readonly apply: {
+  // NoInfer around the whole lets literals in a next state, such as a status, keep their types.
+  readonly apply: NoInfer<{
     readonly [Name in keyof TEvents & string]: (
-      state: NoInfer<TState>,
+      state: TState,
       event: DomainEvent<Name, StandardSchemaV1.InferOutput<TEvents[Name]>, TType>,
-    ) => NoInfer<TState>
-  }
+    ) => TState
+  }>
   /** Lifts stored events of older schema versions: from 1 to 2, from 2 to 3, and so on. */
   readonly upcasters?: { readonly [Name in keyof TEvents & string]?: readonly Upcaster[] }
   /**
