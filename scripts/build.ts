@@ -5,9 +5,11 @@ import { packages, root, runTool } from './tools.ts'
 
 for (const name of packages) await rm(join(root, 'packages', name, 'dist'), { recursive: true, force: true })
 
+// Without the source condition, a package sees of another what its users see: the declarations just built.
+const emit = ['--noEmit', 'false', '--customConditions', 'null']
+
 for (const name of packages) {
-  // Without the source condition, a package sees of another what its users see: the declarations just built.
-  const { exitCode, output } = await runTool('tsc', ['-p', `packages/${name}`])
+  const { exitCode, output } = await runTool('tsc', ['-p', `packages/${name}`, ...emit])
   process.stdout.write(`${output}${exitCode === 0 ? 'built ' : 'FAILED'} @cim/${name}\n`)
   if (exitCode !== 0) {
     process.exitCode = 1
