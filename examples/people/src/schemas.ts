@@ -1,0 +1,42 @@
+/** The schemas that commands, events, views and queries share. */
+
+import { type EntityId, maxIdLength } from '@cim/core'
+import { z } from 'zod'
+
+/**
+ * A schema of one line of text: trimmed, in Unicode normalization form C, not empty.
+ * @param maxLength the most characters (UTF-16 code units) it may have
+ */
+export function line(maxLength: number): z.ZodString {
+  return z.string().trim().normalize('NFC').min(1).max(maxLength).regex(plainText, 'Must be one line of plain text')
+}
+
+// Neither control characters nor halves of surrogate pairs.
+const plainText = /^[^\p{Cc}\p{Cs}]*$/u
+
+/** Why something is done, in the words of whoever does it. */
+export const reason: z.ZodString = line(500)
+
+/** A day without time or time zone, `YYYY-MM-DD`; strings of this form sort as the days do. */
+export const calendarDate: z.ZodISODate = z.iso.date()
+
+export const personId: z.ZodType<EntityId<'Person'>, string> = entityId('Person')
+export const organizationId: z.ZodType<EntityId<'Organization'>, string> = entityId('Organization')
+export const employmentId: z.ZodType<EntityId<'Employment'>, string> = entityId('Employment')
+
+/** How many items a page of a query's result has at most; over HTTP it comes as a string. */
+export const limit: z.ZodOptional<z.ZodCoercedNumber> = z.coerce.number().int().min(1).max(1000).optional()
+
+/** Where a page begins: the `nextCursor` of the page before. */
+export const cursor: z.ZodOptional<z.ZodString> = z.string().max(2000).optional()
+
+/** @returns the day of a moment in UTC */
+export function dayOf(timestamp: string): string {
+  return timestamp.slice(0, 'YYYY-MM-DD'.length)
+}
+
+function entityId<TType extends string>(_aggregateType: TType): z.ZodType<EntityId<TType>, string> {
+  const id = z.string().min(1).max(maxIdLength).regex(plainText, 'Must not contain control characters')
+  // An EntityId is a string that only the type checker tells from others.
+  return id as unknown as z.ZodType<EntityId<TType>, string>
+}
