@@ -62,7 +62,9 @@ export type {
   SubscribeOptions,
 } from './event-store/event-store.ts'
 export {
+  type CheckedLoadOptions,
   type CheckedReadOptions,
+  checkLoadOptions,
   checkReadOptions,
   defaultLimits,
   parseTimestamp,
@@ -70,7 +72,7 @@ export {
 export { canonicalJson, hashText } from './event-store/fingerprint.ts'
 export { type FollowedLog, followLog } from './event-store/follow-log.ts'
 export { type EncodedJson, encodeJson, escapePointer } from './event-store/json.ts'
-export { type PreparedEvent, prepareAppend } from './event-store/prepare-append.ts'
+export { checkCommandRecord, type PreparedEvent, prepareAppend } from './event-store/prepare-append.ts'
 export { checkCommand, findRepeat, repeatedAppend } from './event-store/repeats.ts'
 export { Signal } from './event-store/signal.ts'
 export type { Snapshot, SnapshotStore } from './event-store/snapshot.ts'

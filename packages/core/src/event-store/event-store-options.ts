@@ -2,7 +2,7 @@
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { ValidationError } from '../errors/input-errors.ts'
-import type { EventStoreLimits, ReadEventsOptions, SubscribeOptions } from './event-store.ts'
+import type { EventStoreLimits, LoadEventsOptions, ReadEventsOptions, SubscribeOptions } from './event-store.ts'
 import { type SubjectMatcher, subjectMatcher } from './subject-pattern.ts'
 
 /** 1 MiB per event and 1,000 events per append: what JetStream can carry too. */
@@ -48,6 +48,23 @@ export function checkReadOptions(options: ReadEventsOptions | undefined): Checke
   }
 }
 
+/** {@link LoadEventsOptions} with defaults filled in. */
+export type CheckedLoadOptions = Required<LoadEventsOptions>
+
+/**
+ * @param options as they came
+ * @throws {InvalidOptionError} when one of them is not acceptable
+ */
+export function checkLoadOptions(options: LoadEventsOptions | undefined): CheckedLoadOptions {
+  checkOptions('loadEvents', options, ['fromVersion', 'toVersion', 'limit'])
+  const most = Number.MAX_SAFE_INTEGER
+  return {
+    fromVersion: Math.max(1, checkWholeNumber('loadEvents', 'fromVersion', options?.fromVersion ?? 1, { least: 0 })),
+    toVersion: checkWholeNumber('loadEvents', 'toVersion', options?.toVersion ?? most, { least: 0 }),
+    limit: checkWholeNumber('loadEvents', 'limit', options?.limit ?? most, { least: 0 }),
+  }
+}
+
 /**
  * @param options as they came
  * @returns position and batch size with defaults filled in
@@ -63,7 +80,7 @@ export function checkSubscribeOptions(options: SubscribeOptions | undefined): {
   }
 }
 
-const isoTimestamp = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
+const isoTimestamp = /^(\d{4}-\d\d-\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/
 
 /**
  * @param text an ISO-8601 date, or date and time with a zone; undefined gives the fallback
@@ -74,8 +91,10 @@ const isoTimestamp = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d
  */
 export function parseTimestamp(text: string | undefined, pointer: string, fallback: number): number {
   if (text === undefined) return fallback
-  const time = isoTimestamp.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(time)) return time
+  const date = isoTimestamp.exec(text)?.[1]
+  const time = date === undefined ? Number.NaN : Date.parse(text)
+  // Date.parse takes February 30th for March 2nd.
+  if (!Number.isNaN(time) && new Date(`${date}T00:00Z`).toISOString().startsWith(`${date}T`)) return time
   throw new ValidationError('timestamp', [
     {
       pointer,

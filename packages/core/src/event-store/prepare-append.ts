@@ -1,12 +1,12 @@
 /** The checks that every event store makes before it appends. */
 
-import { checkWholeNumber } from '../errors/check-options.ts'
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidEventError } from '../errors/event-errors.ts'
 import { PayloadTooLargeError, ValidationError } from '../errors/input-errors.ts'
 import { type AggregateRef, checkAggregateRef, isTypeName, problemWithId } from './aggregate-ref.ts'
 import type { NewEvent } from './domain-event-envelope.ts'
 import type { EventMetadata } from './event-metadata.ts'
-import type { AppendOptions, EventStoreLimits } from './event-store.ts'
+import type { AppendOptions, CommandIdentity, CommandRecord, EventStoreLimits } from './event-store.ts'
 import { encodeJson } from './json.ts'
 
 /** An event that passed the checks, with its data as JSON text. */
@@ -40,9 +40,10 @@ export function prepareAppend(
   newEventId: () => string,
 ): readonly PreparedEvent[] {
   checkAggregateRef(aggregate)
+  checkOptions('appendEvents', options, ['expectedVersion', 'command'])
   if (options.expectedVersion !== 'any')
     checkWholeNumber('appendEvents', 'expectedVersion', options.expectedVersion, { least: 0 })
-  if (options.command !== undefined) checkId(options.command.commandId, 'command id', '/command/commandId')
+  if (options.command !== undefined) checkCommandIdentity(options.command)
   if (events.length === 0)
     throw new ValidationError('append', [{ pointer: '/events', message: 'must hold at least one event' }])
   if (events.length > limits.maxEventsPerAppend) {
@@ -53,10 +54,31 @@ export function prepareAppend(
       'events',
     )
   }
-  return events.map((event) => prepareEvent(event, limits, newEventId))
+  return events.map((event) => prepareEvent(event, options.command, limits, newEventId))
 }
 
-function prepareEvent(event: NewEvent, limits: EventStoreLimits, newEventId: () => string): PreparedEvent {
+/**
+ * Checks the outcome of a command before it is recorded.
+ * @param aggregate the aggregate that the command addressed
+ * @param record what came
+ * @throws {ValidationError | InvalidOptionError} when an id or the fingerprint is not acceptable
+ */
+export function checkCommandRecord(aggregate: AggregateRef, record: CommandRecord): void {
+  checkAggregateRef(aggregate)
+  checkCommandIdentity(record)
+}
+
+function checkCommandIdentity({ commandId, fingerprint }: CommandIdentity): void {
+  checkId(commandId, 'command id', '/command/commandId')
+  checkWholeNumber('command', 'fingerprint', fingerprint, { least: Number.MIN_SAFE_INTEGER })
+}
+
+function prepareEvent(
+  event: NewEvent,
+  command: CommandIdentity | undefined,
+  limits: EventStoreLimits,
+  newEventId: () => string,
+): PreparedEvent {
   if (!isTypeName(event.eventType)) {
     throw new ValidationError('event type', [
       {
@@ -68,8 +90,15 @@ function prepareEvent(event: NewEvent, limits: EventStoreLimits, newEventId: () 
   const schemaVersion = checkWholeNumber('appendEvents', 'schemaVersion', event.schemaVersion ?? 1, { least: 1 })
   const eventId = event.eventId ?? newEventId()
   if (event.eventId !== undefined) checkId(eventId, 'event id', '/eventId')
-  const metadata = event.metadata ?? noMetadata
-  checkMetadata(metadata)
+  const metadata = checkMetadata(event.metadata ?? noMetadata)
+  if (command !== undefined && metadata.commandId !== command.commandId) {
+    throw new ValidationError('event metadata', [
+      {
+        pointer: '/metadata/commandId',
+        message: `must be the id of the command, ${JSON.stringify(command.commandId)}`,
+      },
+    ])
+  }
   let encoded: { readonly text: string; readonly value: unknown }
   try {
     encoded = encodeJson(event.eventData)
@@ -80,15 +109,20 @@ function prepareEvent(event: NewEvent, limits: EventStoreLimits, newEventId: () 
   return { eventId, eventType: event.eventType, schemaVersion, eventData: encoded.value, text: encoded.text, metadata }
 }
 
-function checkMetadata(metadata: EventMetadata): void {
+/** @returns the metadata without properties that are undefined */
+function checkMetadata(metadata: EventMetadata): EventMetadata {
+  let isExact = true
   for (const [name, value] of Object.entries(metadata)) {
     if (!metadataNames.has(name)) {
       throw new ValidationError('event metadata', [
         { pointer: `/metadata/${name}`, message: `is unknown. Known: ${[...metadataNames].join(', ')}` },
       ])
     }
-    if (value !== undefined) checkId(value, `event metadata`, `/metadata/${name}`)
+    if (value === undefined) isExact = false
+    else checkId(value, `event metadata`, `/metadata/${name}`)
   }
+  if (isExact) return metadata
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined))
 }
 
 function checkId(id: unknown, subject: string, pointer: string): void {

@@ -39,8 +39,11 @@ export function matchesSubject(pattern: string, subject: string): boolean {
  */
 export function subjectMatcher(subjectPatterns: string | readonly string[]): SubjectMatcher {
   const patterns = typeof subjectPatterns === 'string' ? [subjectPatterns] : subjectPatterns
-  if (patterns.length === 0)
-    throw new ValidationError('subject patterns', [{ pointer: '', message: 'must be at least one' }])
+  if (!Array.isArray(patterns) || patterns.length === 0) {
+    throw new ValidationError('subject patterns', [
+      { pointer: '', message: 'must be a string or a list of at least one' },
+    ])
+  }
   for (const pattern of patterns) checkPattern(pattern)
   const answers = new Map<string, boolean>()
   return (aggregateType, eventType) => {

@@ -17,9 +17,14 @@ import type {
   ReadEventsOptions,
   SubscribeOptions,
 } from '../event-store/event-store.ts'
-import { type CheckedReadOptions, checkReadOptions, defaultLimits } from '../event-store/event-store-options.ts'
+import {
+  type CheckedReadOptions,
+  checkLoadOptions,
+  checkReadOptions,
+  defaultLimits,
+} from '../event-store/event-store-options.ts'
 import { followLog } from '../event-store/follow-log.ts'
-import { type PreparedEvent, prepareAppend } from '../event-store/prepare-append.ts'
+import { checkCommandRecord, type PreparedEvent, prepareAppend } from '../event-store/prepare-append.ts'
 import { checkCommand, findRepeat } from '../event-store/repeats.ts'
 import { Signal } from '../event-store/signal.ts'
 import { subjectMatcher } from '../event-store/subject-pattern.ts'
@@ -75,7 +80,8 @@ export class MemoryEventStore implements EventStore {
     const known = options.command === undefined ? undefined : stored?.commands.get(options.command.commandId)
     if (options.command !== undefined && known !== undefined) {
       checkCommand(aggregate, known, options.command)
-      return { ...known, events: this.#eventsOf(stored, known.commandId), isRepeat: true }
+      const { version, position, timestamp } = known
+      return { events: this.#eventsOf(stored, known.commandId), version, position, timestamp, isRepeat: true }
     }
     if (options.expectedVersion !== 'any' && options.expectedVersion !== version) {
       const from = options.expectedVersion
@@ -115,20 +121,20 @@ export class MemoryEventStore implements EventStore {
     const { length: version } = stored.events
     const { length: position } = this.#log
     if (command !== undefined)
-      stored.commands.set(command.commandId, { ...command, status: 'Accepted', version, position, timestamp })
+      stored.commands.set(
+        command.commandId,
+        Object.freeze({ ...command, status: 'Accepted', version, position, timestamp }),
+      )
     this.#appended.notify()
     return { events: envelopes, version, position, timestamp, isRepeat: false }
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
     this.#assertOpen()
-    checkOptions('loadEvents', options, ['fromVersion', 'toVersion', 'limit'])
-    const from = Math.max(options?.fromVersion ?? 1, 1) - 1
-    const to = Math.min(
-      options?.toVersion ?? Number.MAX_SAFE_INTEGER,
-      from + (options?.limit ?? Number.MAX_SAFE_INTEGER),
-    )
-    return (this.#aggregates.get(keyOf(aggregate))?.events ?? []).slice(from, to).map(toEnvelope)
+    const { fromVersion, toVersion, limit } = checkLoadOptions(options)
+    const from = fromVersion - 1
+    const events = this.#aggregates.get(keyOf(aggregate))?.events ?? []
+    return events.slice(from, Math.min(toVersion, from + limit)).map(toEnvelope)
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
@@ -165,11 +171,20 @@ export class MemoryEventStore implements EventStore {
 
   async recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
     this.#assertOpen()
+    checkCommandRecord(aggregate, record)
     const { commands } = this.#open(aggregate)
     const known = commands.get(record.commandId)
-    if (known === undefined) commands.set(record.commandId, record)
-    else checkCommand(aggregate, known, record)
-    return known ?? record
+    if (known !== undefined) {
+      checkCommand(aggregate, known, record)
+      return known
+    }
+    const { reason } = record
+    const kept = Object.freeze({
+      ...record,
+      ...(reason === undefined ? undefined : { reason: Object.freeze({ ...reason }) }),
+    })
+    commands.set(record.commandId, kept)
+    return kept
   }
 
   async headPosition(): Promise<number> {
