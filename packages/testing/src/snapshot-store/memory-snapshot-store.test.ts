@@ -1,0 +1,4 @@
+import { MemorySnapshotStore } from '@cim/core'
+import { snapshotStoreConformance } from '@cim/testing'
+
+snapshotStoreConformance('memory', () => ({ store: new MemorySnapshotStore() }))
