@@ -24,12 +24,6 @@ export const personId: z.ZodType<EntityId<'Person'>, string> = entityId('Person'
 export const organizationId: z.ZodType<EntityId<'Organization'>, string> = entityId('Organization')
 export const employmentId: z.ZodType<EntityId<'Employment'>, string> = entityId('Employment')
 
-/** How many items a page of a query's result has at most; over HTTP it comes as a string. */
-export const limit: z.ZodOptional<z.ZodCoercedNumber> = z.coerce.number().int().min(1).max(1000).optional()
-
-/** Where a page begins: the `nextCursor` of the page before. */
-export const cursor: z.ZodOptional<z.ZodString> = z.string().max(2000).optional()
-
 /** @returns the day of a moment in UTC */
 export function dayOf(timestamp: string): string {
   return timestamp.slice(0, 'YYYY-MM-DD'.length)

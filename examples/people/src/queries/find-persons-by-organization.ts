@@ -1,0 +1,28 @@
+/** The persons whom an organization employs on a day. */
+
+import { defineQuery } from '@cim/core'
+import { z } from 'zod'
+import { calendarDate, dayOf, organizationId } from '../schemas.ts'
+import { comparePlaces, membersOf, placeOfMember } from './members.ts'
+import { pageOf, pageParameters, placeOfCursor, toPage } from './page.ts'
+import { personResult, toPersonResults } from './persons.ts'
+
+export const findPersonsByOrganization = defineQuery('FindPersonsByOrganization', {
+  parameters: z.strictObject({
+    organizationId,
+    /** The day on which they are employed; today, in UTC, when left out. */
+    asOf: calendarDate.optional(),
+    ...pageParameters,
+  }),
+  result: pageOf(personResult),
+  handle: async ({ organizationId, asOf, ...page }, read, { now }) => {
+    const day = asOf ?? dayOf(now)
+    const after = placeOfCursor(page)
+    const members = await membersOf(read, organizationId, day)
+    const persons = members.filter(({ person }) => person !== undefined && person.status !== 'NotCreated')
+    const rest = persons.filter((member) => after === undefined || comparePlaces(placeOfMember(member), after) > 0)
+    const { items, ...found } = toPage(rest, page, placeOfMember)
+    const views = items.flatMap(({ person }) => person ?? [])
+    return { ...found, items: [...(await toPersonResults(read, views, day))], total: persons.length }
+  },
+})

@@ -1,0 +1,23 @@
+/** One person, with the organizations that employ the person on a day. */
+
+import { defineQuery } from '@cim/core'
+import { z } from 'zod'
+import { calendarDate, dayOf, personId } from '../schemas.ts'
+import { personView } from '../views/person-view.ts'
+import { personResult, toPersonResults } from './persons.ts'
+
+/** @see the mission's heading "Query Handlers" */
+export const getPersonById = defineQuery('GetPersonById', {
+  parameters: z.strictObject({
+    personId,
+    /** The day whose organizations are shown; today, in UTC, when left out. */
+    asOf: calendarDate.optional(),
+  }),
+  result: personResult,
+  handle: async ({ personId, asOf }, read, { now }) => {
+    const view = await read(personView).get(personId)
+    if (view === undefined || view.status === 'NotCreated') return undefined
+    const [result] = await toPersonResults(read, [view], asOf ?? dayOf(now))
+    return result
+  },
+})

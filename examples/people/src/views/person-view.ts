@@ -1,0 +1,93 @@
+/** What is known of each person, with all employments: a human life holds only so many of them. */
+
+import { defineProjection, type Views } from '@cim/core'
+import { z } from 'zod'
+import { employment } from '../employment.ts'
+import { nameKeys } from '../name-keys.ts'
+import { person } from '../person.ts'
+import { personName } from '../person-name.ts'
+import { calendarDate, employmentId, organizationId, personId } from '../schemas.ts'
+
+export const personViewSchema = z.object({
+  personId,
+  /** The full legal name; empty while employments are known of a person who was not created yet. */
+  name: z.string(),
+  legalName: personName.optional(),
+  email: z.string().optional(),
+  dateOfBirth: calendarDate.optional(),
+  dateOfDeath: calendarDate.optional(),
+  status: z.enum(['NotCreated', 'Active', 'Inactive', 'Deceased', 'Merged']),
+  /** The person that this one turned out to be. */
+  mergedInto: personId.optional(),
+  /** The persons that turned out to be this one. */
+  mergedIds: z.array(personId),
+  /** As they were recorded under this person's own id, in the order in which they became known. */
+  employments: z.array(
+    z.object({
+      employmentId,
+      organizationId,
+      role: z.string(),
+      startDate: calendarDate,
+      endDate: calendarDate.optional(),
+    }),
+  ),
+  lastUpdated: z.string(),
+})
+
+/** See {@link personView}. */
+export type PersonView = z.infer<typeof personViewSchema>
+
+/** A person who was merged into another one is found by id alone: a search shall find the other one. */
+export const personView = defineProjection('PersonView', {
+  from: [person, employment],
+  schema: personViewSchema,
+  indexes: {
+    email: ({ email, status }) => (status === 'Merged' ? undefined : email?.toLowerCase()),
+    name: ({ legalName, status }) => (status === 'Merged' || legalName === undefined ? undefined : nameKeys(legalName)),
+  },
+  on: {
+    PersonCreated: (event, views) => {
+      const { legalName, dateOfBirth } = event.data
+      change(views, event.aggregateId, event, { name: legalName.full, legalName, dateOfBirth, status: 'Active' })
+    },
+    NameUpdated: (event, views) => {
+      const { legalName } = event.data
+      change(views, event.aggregateId, event, { name: legalName.full, legalName })
+    },
+    EmailChanged: (event, views) => change(views, event.aggregateId, event, { email: event.data.newEmail }),
+    BirthDateSet: (event, views) => change(views, event.aggregateId, event, event.data),
+    DeathRecorded: (event, views) => change(views, event.aggregateId, event, { ...event.data, status: 'Deceased' }),
+    PersonDeactivated: (event, views) => change(views, event.aggregateId, event, { status: 'Inactive' }),
+    PersonReactivated: (event, views) => change(views, event.aggregateId, event, { status: 'Active' }),
+    PersonMergedInto: (event, views) => {
+      const { aggregateId, data } = event
+      change(views, aggregateId, event, { status: 'Merged', mergedInto: data.targetId })
+      change(views, data.targetId, event, ({ mergedIds }) => ({ mergedIds: [...mergedIds, aggregateId] }))
+    },
+    EmploymentStarted: (event, views) => {
+      const { personId, organizationId, role, startDate } = event.data
+      const started = { employmentId: event.aggregateId, organizationId, role, startDate }
+      change(views, personId, event, ({ employments }) => ({ employments: [...employments, started] }))
+    },
+    EmploymentEnded: (event, views) => {
+      const { personId, endDate } = event.data
+      change(views, personId, event, ({ employments }) => ({
+        employments: employments.map((one) => (one.employmentId === event.aggregateId ? { ...one, endDate } : one)),
+      }))
+    },
+  },
+})
+
+type Changes = Partial<PersonView> | ((view: PersonView) => Partial<PersonView>)
+
+function change(
+  views: Views<PersonView>,
+  id: PersonView['personId'],
+  { timestamp: lastUpdated }: { readonly timestamp: string },
+  changes: Changes,
+): void {
+  views.update(id, (known) => {
+    const view = known ?? { personId: id, name: '', status: 'NotCreated', mergedIds: [], employments: [], lastUpdated }
+    return { ...view, ...(typeof changes === 'function' ? changes(view) : changes), lastUpdated }
+  })
+}
