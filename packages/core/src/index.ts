@@ -88,6 +88,7 @@ export { type Consistency, waitForPosition } from './read-side/consistency.ts'
 // For writing adapters
 export {
   checkFindOptions,
+  checkListOptions,
   checkPageLimit,
   compareIndexValues,
   compareStrings,
@@ -117,6 +118,7 @@ export type {
   FoundRow,
   IndexFunction,
   IndexValue,
+  ListOptions,
   ViewChange,
   ViewCommit,
   ViewDefinition,

@@ -5,7 +5,7 @@ import { encodeJson } from '../event-store/json.ts'
 import { Signal } from '../event-store/signal.ts'
 import {
   checkFindOptions,
-  checkPageLimit,
+  checkListOptions,
   compareIndexValues,
   compareStrings,
   indexValuesOf,
@@ -14,6 +14,7 @@ import type {
   FindOptions,
   FoundRow,
   IndexValue,
+  ListOptions,
   ViewCommit,
   ViewDefinition,
   ViewRow,
@@ -62,14 +63,9 @@ export class MemoryViewStore implements ViewStore {
     return rows.sort(compareRows).slice(0, wanted.limit)
   }
 
-  async list(
-    view: ViewDefinition,
-    options?: { readonly afterId?: string; readonly limit?: number },
-  ): Promise<readonly ViewRow[]> {
-    const limit = checkPageLimit(`list ${view.viewName}`, options?.limit)
-    const rows = this.#rows(view).filter(
-      ({ id }) => options?.afterId === undefined || compareStrings(id, options.afterId) > 0,
-    )
+  async list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]> {
+    const { afterId, limit } = checkListOptions(view.viewName, options)
+    const rows = this.#rows(view).filter(({ id }) => afterId === undefined || compareStrings(id, afterId) > 0)
     return rows.sort((one, other) => compareStrings(one.id, other.id)).slice(0, limit)
   }
 

@@ -2,7 +2,7 @@
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidOptionError, UnknownNameError } from '../errors/input-errors.ts'
-import type { FindOptions, IndexValue, ViewDefinition } from './view-store.ts'
+import type { FindOptions, IndexValue, ListOptions, ViewDefinition } from './view-store.ts'
 
 /**
  * @param view whose index it is
@@ -86,6 +86,19 @@ export function checkFindOptions(subject: string, options: FindOptions = {}): Ch
     ...(options.prefix === undefined ? undefined : { prefix: options.prefix.toWellFormed() }),
     limit: checkPageLimit(`find ${subject}`, options.limit),
   }
+}
+
+/**
+ * @param subject for messages, for instance `PersonView`
+ * @param options as they came
+ * @throws {InvalidOptionError} when one of them is unknown or out of range
+ */
+export function checkListOptions(
+  subject: string,
+  options: ListOptions = {},
+): { readonly afterId: string | undefined; readonly limit: number } {
+  checkOptions(`list ${subject}`, options, ['afterId', 'limit'])
+  return { afterId: options.afterId, limit: checkPageLimit(`list ${subject}`, options.limit) }
 }
 
 /** @returns the limit, 1,000 when left out */

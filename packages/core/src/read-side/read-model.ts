@@ -1,6 +1,14 @@
 /** Reads one view. */
 
-import type { FindOptions, FoundRow, IndexValue, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
+import type {
+  FindOptions,
+  FoundRow,
+  IndexValue,
+  ListOptions,
+  ViewDefinition,
+  ViewRow,
+  ViewStore,
+} from './view-store.ts'
 
 /**
  * A view optimized for queries, as query handlers see it.
@@ -16,7 +24,7 @@ export interface ReadModel<TView = unknown, TIndex extends string = string> {
   /** Like {@link find}, with ids and index values, which `after` takes to go on to the next page. */
   findRows(index: TIndex, options?: FindOptions): Promise<readonly FoundRow<TView>[]>
   /** @returns documents in the order of their ids, page by page */
-  list(options?: { readonly afterId?: string; readonly limit?: number }): Promise<readonly ViewRow<TView>[]>
+  list(options?: ListOptions): Promise<readonly ViewRow<TView>[]>
   /** @returns how many documents there are; with an index and a value, how many are found under it */
   count(index?: TIndex, equals?: IndexValue): Promise<number>
 }

@@ -47,8 +47,17 @@ export interface FindOptions {
   readonly limit?: number
 }
 
+/** Which documents to list. */
+export interface ListOptions {
+  /** Only documents whose ids come after this one. */
+  readonly afterId?: string
+  /** 1 to 10,000; 1,000 when left out. */
+  readonly limit?: number
+}
+
 /** One document's change in a commit. */
 export interface ViewChange {
+  /** Any well-formed string. */
   readonly id: string
   /** The document as it was read for this commit, undefined when there was none. */
   readonly before: unknown
@@ -88,10 +97,7 @@ export interface ViewStore extends AsyncDisposable {
    */
   find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]>
   /** @returns documents in the order of their ids */
-  list(
-    view: ViewDefinition,
-    options?: { readonly afterId?: string; readonly limit?: number },
-  ): Promise<readonly ViewRow[]>
+  list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]>
   /** @returns how many documents the view has; with an index and a value, how many are found under it */
   count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number>
   /**
