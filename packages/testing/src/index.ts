@@ -4,3 +4,4 @@
 export type { OpenedStore, OpeningOptions, OpenStore } from './conformance/opened-store.ts'
 export { eventStoreConformance } from './event-store/event-store-conformance.ts'
 export { snapshotStoreConformance } from './snapshot-store/snapshot-store-conformance.ts'
+export { viewStoreConformance } from './view-store/view-store-conformance.ts'

@@ -1,0 +1,4 @@
+import { MemoryViewStore } from '@cim/core'
+import { viewStoreConformance } from '@cim/testing'
+
+viewStoreConformance('memory', () => ({ store: new MemoryViewStore() }))
