@@ -1,0 +1,27 @@
+/** What the service says when it has started. */
+
+/**
+ * @param url where it listens
+ * @param dataFolder where its files are
+ * @param needsToken whether requests need one
+ * @returns text with three command lines to try, which work as often as they are repeated
+ */
+export function welcome(url: string, dataFolder: string, needsToken: boolean): string {
+  const authorization = needsToken ? ' -H "authorization: Bearer $CIM_TOKEN"' : ''
+  const curl = `curl -w '\\n'${authorization}`
+  const post = `${curl} -H 'content-type: application/json'`
+  return `The People service listens on ${url} and keeps its data in ${dataFolder}
+${needsToken ? '\nRequests need the token: export CIM_TOKEN=<the token> where you paste these lines.\n' : ''}
+Create a person; with its idempotency key it can be repeated and happens once:
+  ${post} -H 'idempotency-key: create-ada' -d '{"aggregateId":"ada","data":{"legalName":"Ada Lovelace"}}' ${url}/commands/CreatePerson
+
+Change the e-mail address:
+  ${post} -d '{"aggregateId":"ada","data":{"newEmail":"ada@example.org"}}' ${url}/commands/ChangeEmail
+
+Travel back to before that, and look at the person now:
+  ${curl} '${url}/aggregates/Person/ada?version=1' '${url}/queries/GetPersonById?personId=ada'
+
+Everything else: ${url}/openapi.json
+Stop with Ctrl+C.
+`
+}
