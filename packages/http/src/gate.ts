@@ -2,8 +2,8 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { UnauthenticatedError } from '@cim/core'
-import { HttpRequestError } from './http-errors.ts'
 import type { Authenticate, Principal } from './principal.ts'
+import { HttpRequestError } from './problems/http-errors.ts'
 
 /** What a {@link Gate} goes by. */
 export interface GateOptions {

@@ -1,51 +1,20 @@
 /** The HTTP API of a CIM application, as a function from request to response. */
 
-import { type Application, checkOptions, checkWholeNumber } from '@cim/core'
 import { type Context, Hono } from 'hono'
-import { aggregateRoutes } from './aggregate-routes.ts'
-import { commandRoute } from './command-route.ts'
-import { eventRoute } from './event-route.ts'
-import { Gate, type GateOptions } from './gate.ts'
-import { HttpRequestError } from './http-errors.ts'
-import { toProblem } from './problem.ts'
-import { queryRoute } from './query-route.ts'
-import type { Reply } from './reply.ts'
+import { createAnswer } from './answer.ts'
+import { Gate } from './gate.ts'
+import { type CheckedHttpApiOptions, checkHttpApiOptions, type HttpApiOptions } from './http-api-options.ts'
+import { Metrics } from './metrics/metrics.ts'
+import { openApiRoute } from './openapi/openapi-route.ts'
+import { HttpRequestError } from './problems/http-errors.ts'
+import { problemRoute } from './problems/problem-route.ts'
 import type { Route } from './route.ts'
-
-/** A fault that the client was not told about, and the id that it was given instead. */
-export interface HttpFault {
-  readonly errorId: string
-  readonly method: string
-  /** The path with its parameters' names, for instance `/aggregates/:aggregateType/:aggregateId`. */
-  readonly route: string
-}
-
-/** What {@link createHttpApi} takes. */
-export interface HttpApiOptions extends GateOptions {
-  readonly application: Application
-  /** Names the API in `/` and in the OpenAPI document. */
-  readonly title?: string
-  readonly version?: string
-  /** The largest body that is accepted; 2 MiB when left out. */
-  readonly maxBodyBytes?: number
-  /** Is told of every fault on the server's side, with the original error. */
-  readonly onError?: (error: unknown, fault: HttpFault) => void
-  /** Aborts when the service is to stop: live streams end, and new requests are refused. */
-  readonly stopping?: AbortSignal
-}
-
-/** The names of {@link HttpApiOptions}, for those who pass them on. */
-export const httpApiOptionNames: readonly string[] = [
-  'application',
-  'title',
-  'version',
-  'token',
-  'authenticate',
-  'allowedHosts',
-  'maxBodyBytes',
-  'onError',
-  'stopping',
-]
+import { aggregateRoutes } from './routes/aggregate-routes.ts'
+import { commandRoute } from './routes/command-route.ts'
+import { eventRoute } from './routes/event-route.ts'
+import { EventStreams } from './routes/event-streams.ts'
+import { queryRoute } from './routes/query-route.ts'
+import { healthRoute, indexRoute, metricsRoute, readinessRoute } from './routes/service-routes.ts'
 
 /** Answers requests. */
 export interface HttpApi {
@@ -54,7 +23,7 @@ export interface HttpApi {
    * @param bindings what that server knows beside it; `@hono/node-server` passes `incoming` and `outgoing`
    */
   fetch(request: Request, bindings?: object): Response | Promise<Response>
-  /** Answers a request that is made up on the spot, for tests. @param path for instance `/commands/CreatePerson` */
+  /** Answers a request without a server, for tests. @param path for instance `/queries/GetPersonById?id=1` */
   request(path: string, init?: RequestInit): Promise<Response>
 }
 
@@ -63,56 +32,43 @@ export interface HttpApi {
  * @throws {InvalidOptionError} when an option is unknown or out of range
  */
 export function createHttpApi(options: HttpApiOptions): HttpApi {
-  checkOptions('createHttpApi', options, httpApiOptionNames)
-  const { application } = options
-  const maxBodyBytes = checkWholeNumber('createHttpApi', 'maxBodyBytes', options.maxBodyBytes ?? 2 * 1024 * 1024, {
-    least: 1,
-  })
-  const gate = new Gate(options)
+  const checked = checkHttpApiOptions(options)
+  const metrics = new Metrics()
+  const answer = createAnswer(checked, new Gate(options), metrics)
   const app = new Hono()
-
-  const answer = async (context: Context, route: Route): Promise<Response> => {
-    let reply: Reply
-    try {
-      if (options.stopping?.aborted === true && route.isOpen !== true) throw stoppingError()
-      const request = context.req.raw
-      gate.checkOrigin(request)
-      const principal = route.isOpen === true ? undefined : gate.identify(request)
-      reply = await route.handle(context, principal instanceof Promise ? await principal : principal)
-    } catch (error) {
-      reply = replyTo(error, context.req.method, route.path)
-    }
-    return new Response(reply.body, { status: reply.status, headers: reply.headers })
+  for (const route of routesOf(checked, metrics)) {
+    // One handler per path and no middleware: the router then calls it directly.
+    app.on(route.method, route.path, (context) => answer(context, route))
   }
-
-  const replyTo = (error: unknown, method: string, route: string): Reply => {
-    let errorId = ''
-    const problem = toProblem(error, () => {
-      errorId = crypto.randomUUID()
-      return errorId
-    })
-    if (problem.isFault) options.onError?.(error, { errorId, method, route })
-    return problem.reply
-  }
-
-  const routes = [
-    commandRoute(application, maxBodyBytes),
-    queryRoute(application),
-    ...aggregateRoutes(application),
-    eventRoute(application.eventStore),
-  ]
-  for (const route of routes) app.on(route.method, route.path, (context) => answer(context, route))
   app.notFound((context) =>
-    answer(context, { method: 'GET', path: 'unmatched', handle: () => unmatched(app, context) }),
+    answer(context, { method: 'GET', path: 'unmatched', handle: () => refuseUnmatched(app, context) }),
   )
-
   return {
     fetch: (request, bindings) => app.fetch(request, bindings),
     request: async (path, init) => app.request(path, init),
   }
 }
 
-function unmatched(app: Hono, { req }: Context): never {
+function routesOf(options: CheckedHttpApiOptions, metrics: Metrics): readonly Route[] {
+  const { application, title, version, maxBodyBytes, heartbeatMs, maxStreams, stopping } = options
+  const onError = (error: unknown): void =>
+    options.onError(error, { errorId: crypto.randomUUID(), method: 'GET', route: '/events' })
+  const streams = new EventStreams({ metrics, heartbeatMs, maxStreams, onError, stopping })
+  return [
+    commandRoute(application, maxBodyBytes, metrics),
+    queryRoute(application, metrics),
+    ...aggregateRoutes(application),
+    eventRoute(application.eventStore, streams),
+    indexRoute(application, title, version),
+    openApiRoute(options),
+    problemRoute(),
+    healthRoute(),
+    readinessRoute(application, stopping),
+    metricsRoute(application, metrics),
+  ]
+}
+
+function refuseUnmatched(app: Hono, { req }: Context): never {
   const allowed = ['GET', 'POST'].filter((method) => app.router.match(method, req.path)[0].length > 0)
   if (allowed.length === 0) {
     throw new HttpRequestError(
@@ -123,11 +79,5 @@ function unmatched(app: Hono, { req }: Context): never {
   const allow = allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])).join(', ')
   throw new HttpRequestError('method-not-allowed', `${req.path} takes ${allow}, not ${req.method}.`, {
     headers: { allow },
-  })
-}
-
-function stoppingError(): HttpRequestError {
-  return new HttpRequestError('stopping', 'The service is stopping. Nothing was done; send the request again soon.', {
-    headers: { connection: 'close' },
   })
 }

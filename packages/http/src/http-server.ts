@@ -3,9 +3,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { checkOptions, checkWholeNumber } from '@cim/core'
-import { getRequestListener } from '@hono/node-server'
-import { createHttpApi, type HttpApiOptions, httpApiOptionNames } from './http-api.ts'
-import { ListenError, UnprotectedAddressError } from './http-errors.ts'
+import { getRequestListener, RequestError } from '@hono/node-server'
+import { createHttpApi } from './http-api.ts'
+import { type HttpApiOptions, httpApiOptionNames } from './http-api-options.ts'
+import { HttpRequestError, ListenError, UnprotectedAddressError } from './problems/http-errors.ts'
+import { toProblem } from './problems/problem.ts'
 
 /** What a {@link HttpServer} takes. */
 export interface HttpServerOptions extends Omit<HttpApiOptions, 'stopping'> {
@@ -20,7 +22,18 @@ export interface HttpServerOptions extends Omit<HttpApiOptions, 'stopping'> {
 const optionNames = [...httpApiOptionNames.filter((name) => name !== 'stopping'), 'host', 'port', 'stopTimeoutMs']
 const loopback = /^(localhost|::1|127(\.\d{1,3}){3})$/
 
-/** Owns a listening socket. Does not own the application: stop it after the server. */
+/** In milliseconds: how long a client may take for its headers, for its whole request, and between two requests. */
+const timeouts = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 60_000,
+  connectionsCheckingInterval: 2_000,
+}
+
+/** How often connections that have become idle are closed while stopping, in milliseconds. */
+const closeIdleEveryMs = 20
+
+/** Owns a listening socket. Does not own the application: stop it after the server. Serves once. */
 export class HttpServer implements AsyncDisposable {
   readonly #host: string
   readonly #port: number
@@ -32,6 +45,7 @@ export class HttpServer implements AsyncDisposable {
   /**
    * @param options the application, who may use it, and where to listen
    * @throws {UnprotectedAddressError} when other machines could reach it without a token
+   * @throws {InvalidOptionError} when an option is unknown or out of range
    */
   constructor(options: HttpServerOptions) {
     checkOptions('HttpServer', options, optionNames)
@@ -43,13 +57,14 @@ export class HttpServer implements AsyncDisposable {
     this.#port = checkWholeNumber('HttpServer', 'port', port, { least: 0, most: 65_535 })
     this.#stopTimeoutMs = checkWholeNumber('HttpServer', 'stopTimeoutMs', stopTimeoutMs, { least: 0 })
     const api = createHttpApi({ ...apiOptions, stopping: this.#stopping.signal })
-    this.#server = createServer(
-      { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 30_000, connectionsCheckingInterval: 2_000 },
-      getRequestListener(api.fetch),
-    )
+    this.#server = createServer(timeouts, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
+    // For instance no file descriptor left for a connection. The others go on.
+    this.#server.on('error', (error) => {
+      if (this.#server.listening) options.onError?.(error, { errorId: crypto.randomUUID(), method: '', route: '' })
+    })
   }
 
-  /** Where it listens, for instance `http://127.0.0.1:7117`; known after {@link start}. */
+  /** Where it listens, for instance `http://127.0.0.1:7117`. */
   get url(): string {
     const address = this.#server.address() as AddressInfo | null
     const host = this.#host.includes(':') ? `[${this.#host}]` : this.#host
@@ -83,7 +98,7 @@ export class HttpServer implements AsyncDisposable {
     if (!this.#server.listening) return Promise.resolve()
     const { promise, resolve } = Promise.withResolvers<void>()
     const lastResort = setTimeout(() => this.#server.closeAllConnections(), this.#stopTimeoutMs)
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 50)
+    const idle = setInterval(() => this.#server.closeIdleConnections(), closeIdleEveryMs)
     this.#server.close(() => {
       clearTimeout(lastResort)
       clearInterval(idle)
@@ -91,4 +106,14 @@ export class HttpServer implements AsyncDisposable {
     })
     return promise
   }
+}
+
+/** Answers a request whose path or `Host` makes no URL, so that no route ever sees it. */
+function refuseUnreadable(cause: unknown): Response {
+  const error =
+    cause instanceof RequestError
+      ? new HttpRequestError('bad-request', `The request cannot be understood: ${cause.message}.`, { cause })
+      : cause
+  const { status, headers, body } = toProblem(error, () => crypto.randomUUID()).reply
+  return new Response(body, { status, headers })
 }

@@ -13,6 +13,7 @@ export type HttpRequestErrorCode =
   | 'method-not-allowed'
   | 'not-found'
   | 'stopping'
+  | 'too-many-streams'
   | 'unknown-path'
   | 'unsupported-media-type'
 

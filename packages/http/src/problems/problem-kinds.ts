@@ -34,6 +34,7 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['unsupported-media-type', { status: 415, title: 'Only application/json is accepted.' }],
   ['internal', { status: 500, title: 'Something went wrong.', detail: 'The cause is in the log, under this errorId.' }],
   ['consistency-timeout', { status: 503, title: 'The view is not that far yet.', retryAfter: 1 }],
+  ['too-many-streams', { status: 503, title: 'Too many live streams are open.', retryAfter: 30 }],
   ['stopping', { status: 503, title: 'The service is stopping.', retryAfter: 5 }],
   [
     'store-closed',

@@ -1,9 +1,9 @@
 /** Errors as problem documents. */
 
 import { isCimError, type ValidationError, type VersionMismatchError } from '@cim/core'
+import type { Reply } from '../reply.ts'
 import type { HttpRequestError } from './http-errors.ts'
 import { type ProblemKind, problemKinds } from './problem-kinds.ts'
-import type { Reply } from './reply.ts'
 
 const internal: ProblemKind = { status: 500, title: 'Something went wrong.', ...problemKinds.get('internal') }
 
@@ -17,11 +17,11 @@ export interface Problem {
 
 /**
  * @param error anything that was thrown
- * @param newErrorId makes the id under which a fault is logged
+ * @param errorId makes the id under which a fault is logged
  * @see RFC 9457
  */
 export function toProblem(error: unknown, errorId: () => string): Problem {
-  const code = isCimError(error) && problemKinds.has(error.code) ? error.code : 'internal'
+  const code = codeOf(error)
   const kind = problemKinds.get(code) ?? internal
   const isFault = kind.status === 500 || kind.detail !== undefined
   const members = {
@@ -40,6 +40,11 @@ export function toProblem(error: unknown, errorId: () => string): Problem {
     ...headersOf(code, error),
   }
   return { code, isFault, reply: { status: kind.status, headers, body: JSON.stringify(members) } }
+}
+
+/** @returns the code that the client sees */
+export function codeOf(error: unknown): string {
+  return isCimError(error) && problemKinds.has(error.code) ? error.code : 'internal'
 }
 
 /** What a client can act upon, by code. */

@@ -1,7 +1,7 @@
 /** Parses the body of a command: `{aggregateId?, data}`. */
 
 import { escapePointer, problemWithId, ValidationError, type ValidationIssue } from '@cim/core'
-import { HttpRequestError } from './http-errors.ts'
+import { HttpRequestError } from '../problems/http-errors.ts'
 import { scanJson } from './scan-json.ts'
 
 /** The body of a command, with nothing known about its data yet. */

@@ -1,9 +1,9 @@
 /** Reads the parameters in a request's query string. */
 
-import { ValidationError } from '@cim/core'
-import { HttpRequestError } from './http-errors.ts'
+import { escapePointer, ValidationError } from '@cim/core'
+import { HttpRequestError } from '../problems/http-errors.ts'
 
-/** The parameters of one request. What was not asked for by name can be refused by name. */
+/** The parameters of one request. */
 export class QueryString {
   readonly #values = new Map<string, string[]>()
   readonly #subject: string
@@ -30,7 +30,7 @@ export class QueryString {
   allowOnly(known: readonly string[]): void {
     const issues = [...this.#values.keys()]
       .filter((name) => !known.includes(name))
-      .map((name) => ({ pointer: `/${name}`, message: `is unknown. Known: ${known.join(', ')}` }))
+      .map((name) => ({ pointer: pointerTo(name), message: `is unknown. Known: ${known.join(', ')}` }))
     if (issues.length > 0) throw new ValidationError(this.#subject, issues)
   }
 
@@ -60,14 +60,28 @@ export class QueryString {
   toParameters(reserved: readonly string[]): Record<string, string | readonly string[]> {
     const entries = [...this.#values]
       .filter(([name]) => !reserved.includes(name))
-      .map(([name, values]) => [name, values.length === 1 ? (values[0] as string) : values] as const)
+      .map(([name, values]) => [name, values.length === 1 ? (values[0] ?? '') : values] as const)
     // Makes own properties even of `__proto__`.
     return Object.fromEntries(entries)
   }
 
-  invalid(name: string, message: string): ValidationError {
-    return new ValidationError(this.#subject, [{ pointer: `/${name}`, message }])
+  /** @returns the query string with one parameter set anew */
+  with(name: string, value: string): string {
+    const parameters = new URLSearchParams(
+      [...this.#values].flatMap(([key, values]) => values.map((each) => [key, each])),
+    )
+    parameters.set(name, value)
+    return parameters.toString()
   }
+
+  /** @returns an error about one parameter; about all of them when the name is empty */
+  invalid(name: string, message: string): ValidationError {
+    return new ValidationError(this.#subject, [{ pointer: name === '' ? '' : pointerTo(name), message }])
+  }
+}
+
+function pointerTo(name: string): string {
+  return `/${escapePointer(name)}`
 }
 
 function checkEncoding(search: string): void {

@@ -1,6 +1,6 @@
 /** Reads a request's body without ever holding more than is allowed. */
 
-import { HttpRequestError } from './http-errors.ts'
+import { HttpRequestError } from '../problems/http-errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

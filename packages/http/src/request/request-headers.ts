@@ -1,7 +1,7 @@
 /** Reads the request headers that have a meaning here. */
 
 import { maxIdLength } from '@cim/core'
-import { HttpRequestError } from './http-errors.ts'
+import { HttpRequestError } from '../problems/http-errors.ts'
 
 const printable = /^[\x20-\x7e]+$/
 const quoted = /^"((?:[^"\\]|\\["\\])*)"$/

@@ -2,10 +2,10 @@
 
 import { type Application, type Moment, parseTimestamp } from '@cim/core'
 import type { Context } from 'hono'
-import { HttpRequestError } from './http-errors.ts'
-import { QueryString } from './query-string.ts'
-import { jsonReply } from './reply.ts'
-import type { Route } from './route.ts'
+import { HttpRequestError } from '../problems/http-errors.ts'
+import { jsonReply } from '../reply.ts'
+import { QueryString } from '../request/query-string.ts'
+import type { Route } from '../route.ts'
 
 /** @param application whose aggregates are shown, at any moment of their past */
 export function aggregateRoutes(application: Application): readonly Route[] {

@@ -4,25 +4,36 @@ import {
   type Application,
   type Command,
   type CommandAcknowledgment,
+  type CommandStatus,
   hasErrorCode,
   UnknownNameError,
   ValidationError,
 } from '@cim/core'
 import type { Context } from 'hono'
-import { parseCommandBody } from './command-body.ts'
-import type { Principal } from './principal.ts'
-import { jsonReply, type Reply } from './reply.ts'
-import { readText } from './request-body.ts'
-import { checkContentType, expectedVersionHeader, idHeader } from './request-headers.ts'
-import type { Route } from './route.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Principal } from '../principal.ts'
+import { codeOf } from '../problems/problem.ts'
+import { jsonReply, type Reply } from '../reply.ts'
+import { parseCommandBody } from '../request/command-body.ts'
+import { readText } from '../request/request-body.ts'
+import { checkContentType, expectedVersionHeader, idHeader } from '../request/request-headers.ts'
+import type { Route } from '../route.ts'
 
-const statusOf = { Accepted: 200, Pending: 202, Rejected: 422 } as const
+/** A rejection is an outcome, not an error: its body is the acknowledgment, as it is when the command is accepted. */
+export const acknowledgmentStatus: Readonly<Record<CommandStatus, number>> = {
+  Accepted: 200,
+  Pending: 202,
+  Rejected: 422,
+}
 
 /**
+ * A command that has come in whole is finished even when its sender leaves: sending it again under the same
+ * `Idempotency-Key` gives its acknowledgment.
  * @param application whose commands are taken
  * @param maxBodyBytes the largest body that is accepted
+ * @param metrics counts the commands
  */
-export function commandRoute(application: Application, maxBodyBytes: number): Route {
+export function commandRoute(application: Application, maxBodyBytes: number, metrics: Metrics): Route {
   const known = new Set([...application.aggregates.values()].flatMap(({ commands }) => Object.keys(commands)))
   return {
     method: 'POST',
@@ -30,12 +41,19 @@ export function commandRoute(application: Application, maxBodyBytes: number): Ro
     async handle(context, principal) {
       const commandType = context.req.param('commandType') ?? ''
       if (!known.has(commandType)) throw new UnknownNameError('unknown-command', commandType, known)
-      const command = await readCommand(context, commandType, principal, maxBodyBytes)
-      const options = { principal, signal: context.req.raw.signal }
+      const start = performance.now()
+      let status = 'internal'
       try {
-        return toReply(await application.dispatch(command, options), command.correlationId)
+        const command = await readCommand(context, commandType, principal, maxBodyBytes)
+        const acknowledgment = await application.dispatch(command, { principal })
+        status = acknowledgment.status
+        return toReply(acknowledgment, command.correlationId)
       } catch (error) {
+        status = codeOf(error)
         throw pointingIntoBody(error, commandType)
+      } finally {
+        metrics.commands.increment(commandType, status)
+        metrics.commandDuration.observe(commandType, performance.now() - start)
       }
     },
   }
@@ -67,7 +85,7 @@ async function readCommand(
 }
 
 function toReply(acknowledgment: CommandAcknowledgment, correlationId: string | undefined): Reply {
-  return jsonReply(statusOf[acknowledgment.status], acknowledgment, {
+  return jsonReply(acknowledgmentStatus[acknowledgment.status], acknowledgment, {
     etag: `"${acknowledgment.version}"`,
     'x-position': String(acknowledgment.position),
     'x-correlation-id': correlationId ?? acknowledgment.commandId,

@@ -1,52 +1,97 @@
-/** `GET /events`: a page of the event store as JSON. */
+/** `GET /events`: a page of the event store as JSON, or the event store live as server-sent events. */
 
-import { type EventStore, parseTimestamp, type ReadEventsOptions, subjectMatcher, ValidationError } from '@cim/core'
-import { QueryString } from './query-string.ts'
-import { jsonReply, type Reply } from './reply.ts'
-import type { Route } from './route.ts'
+import { type DomainEventEnvelope, type EventStore, parseTimestamp, type ReadEventsOptions } from '@cim/core'
+import type { Reply } from '../reply.ts'
+import { QueryString } from '../request/query-string.ts'
+import { invalidHeader } from '../request/request-headers.ts'
+import { subjectPatternsIn } from '../request/subject-patterns.ts'
+import type { Route } from '../route.ts'
+import type { EventStreams } from './event-streams.ts'
 
-const parameters = ['subject', 'after', 'limit', 'aggregateType', 'correlationId', 'from', 'before']
+const filters = ['subject', 'aggregateType', 'correlationId', 'after']
 
-/** @param eventStore whose events are shown */
-export function eventRoute(eventStore: EventStore): Route {
+/** Read at a time, so that a page of large events is cut short before it takes too much memory. */
+const eventsPerRead = 100
+
+/** Characters of JSON after which a page is cut short. */
+const maxPageLength = 4 * 1024 * 1024
+
+/**
+ * @param eventStore whose events are shown
+ * @param streams opens the live ones
+ */
+export function eventRoute(eventStore: EventStore, streams: EventStreams): Route {
   return {
     method: 'GET',
     path: '/events',
-    handle: (context) => pageOf(eventStore, context.req.raw),
+    handle({ req }) {
+      const given = new QueryString(req.raw.url, 'query of events')
+      const isLive = req.raw.headers.get('accept')?.includes('text/event-stream') === true
+      return isLive ? followEvents(eventStore, streams, req.raw, given) : readPage(eventStore, given)
+    },
   }
 }
 
-async function pageOf(eventStore: EventStore, request: Request): Promise<Reply> {
-  const given = new QueryString(request.url, 'page of events')
-  given.allowOnly(parameters)
+function followEvents(eventStore: EventStore, streams: EventStreams, request: Request, given: QueryString): Reply {
+  given.allowOnly(filters)
+  const afterPosition = lastEventId(request.headers) ?? given.wholeNumber('after', { least: 0 }) ?? 0
+  const aggregateType = given.one('aggregateType')
+  const correlationId = given.one('correlationId')
+  const isWanted = (event: DomainEventEnvelope): boolean =>
+    (aggregateType === undefined || aggregateType === event.aggregateType) &&
+    (correlationId === undefined || correlationId === event.metadata.correlationId)
+  const what = { eventStore, subjectPatterns: subjectPatternsIn(given), afterPosition, isWanted }
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+    body: request.method === 'HEAD' ? null : streams.open(what),
+  }
+}
+
+async function readPage(eventStore: EventStore, given: QueryString): Promise<Reply> {
+  given.allowOnly([...filters, 'from', 'before', 'limit'])
   const options: ReadEventsOptions = {
-    subjectPatterns: subjectsOf(given),
-    afterPosition: given.wholeNumber('after', { least: 0 }) ?? 0,
-    limit: given.wholeNumber('limit', { least: 1, most: 1000 }) ?? 100,
+    subjectPatterns: subjectPatternsIn(given),
     ...optional('aggregateType', given.one('aggregateType')),
     ...optional('correlationId', given.one('correlationId')),
     ...optional('fromTimestamp', timestampIn(given, 'from')),
     ...optional('beforeTimestamp', timestampIn(given, 'before')),
   }
-  const page = await eventStore.readEvents(options)
-  return jsonReply(200, page, { 'cache-control': 'no-store', 'x-position': String(page.position) })
+  const limit = given.wholeNumber('limit', { least: 1, most: 1000 }) ?? 100
+  const texts: string[] = []
+  let position = given.wholeNumber('after', { least: 0 }) ?? 0
+  let length = 0
+  let isEnd = false
+  while (!isEnd && texts.length < limit && length < maxPageLength) {
+    const page = await eventStore.readEvents({
+      ...options,
+      afterPosition: position,
+      limit: Math.min(eventsPerRead, limit - texts.length),
+    })
+    for (const event of page.events) length += texts[texts.push(JSON.stringify(event)) - 1]?.length ?? 0
+    position = page.position
+    isEnd = page.isEnd
+  }
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'x-position': String(position),
+      ...(isEnd ? undefined : { link: `</events?${given.with('after', String(position))}>; rel="next"` }),
+    },
+    body: `{"events":[${texts.join(',')}],"position":${position},"isEnd":${isEnd}}`,
+  }
 }
 
-/** @returns the subject patterns asked for; all events when none is @throws {ValidationError} with a pointer to it */
-export function subjectsOf(given: QueryString): readonly string[] {
-  const subjects = given.all('subject')
-  if (subjects.length === 0) return ['events.>']
-  try {
-    subjectMatcher(subjects)
-  } catch (error) {
-    if (!(error instanceof ValidationError)) throw error
-    throw new ValidationError(
-      error.subject,
-      error.issues.map(({ message }) => ({ pointer: '/subject', message })),
-      { cause: error },
-    )
-  }
-  return subjects
+/** @throws {HttpRequestError} `invalid-header` */
+function lastEventId(headers: Headers): number | undefined {
+  const text = headers.get('last-event-id')
+  // A client that has not seen any id yet may send an empty one.
+  if (text === null || text === '') return undefined
+  const position = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(position)) return position
+  throw invalidHeader('last-event-id', 'must be the id of an event in this stream, a position')
 }
 
 function timestampIn(given: QueryString, name: string): string | undefined {

@@ -1,0 +1,66 @@
+/** Takes one request through the gate to its route, and whatever comes of it back as a response. */
+
+import type { Context } from 'hono'
+import type { Gate } from './gate.ts'
+import type { CheckedHttpApiOptions } from './http-api-options.ts'
+import type { Metrics } from './metrics/metrics.ts'
+import { HttpRequestError } from './problems/http-errors.ts'
+import { toProblem } from './problems/problem.ts'
+import type { Reply } from './reply.ts'
+import type { Route } from './route.ts'
+
+/** Answers a request by a route. Never throws. */
+export type Answer = (context: Context, route: Route) => Promise<Response>
+
+/** Nobody reads it; the status is for the metrics. */
+const clientGone: Reply = { status: 499, headers: {}, body: null }
+
+const closing = { connection: 'close' }
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+/**
+ * @param options the API's
+ * @param gate lets requests in
+ * @param metrics counts them
+ */
+export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics: Metrics): Answer {
+  const { stopping } = options
+  return async (context, route) => {
+    const request = context.req.raw
+    let reply: Reply
+    try {
+      if (stopping?.aborted === true && route.isOpen !== true) throw stoppingError()
+      gate.checkOrigin(request)
+      const principal = route.isOpen === true ? undefined : gate.identify(request)
+      reply = await route.handle(context, principal instanceof Promise ? await principal : principal)
+    } catch (error) {
+      reply = replyTo(error, options, request, route.path)
+    }
+    // A method is whatever the client writes, and every label is kept for good.
+    const method = methods.has(request.method) ? request.method : 'other'
+    metrics.requests.increment(method, route.path, String(reply.status))
+    const headers = stopping?.aborted === true ? { ...reply.headers, ...closing } : reply.headers
+    return new Response(reply.body, { status: reply.status, headers })
+  }
+}
+
+/** @returns the problem document for an error, after telling `onError` when it is a fault */
+function replyTo(
+  error: unknown,
+  { onError }: CheckedHttpApiOptions,
+  { method, signal }: Request,
+  route: string,
+): Reply {
+  if (signal.aborted) return clientGone
+  let errorId = ''
+  const problem = toProblem(error, () => {
+    errorId = crypto.randomUUID()
+    return errorId
+  })
+  if (problem.isFault) onError(error, { errorId, method, route })
+  return problem.reply
+}
+
+function stoppingError(): HttpRequestError {
+  return new HttpRequestError('stopping', 'The service is stopping. Nothing was done; send the request again soon.')
+}

@@ -1,0 +1,123 @@
+/** One OpenAPI operation per command and per query. */
+
+import { type AggregateDefinition, jsonSchemaOf, type QueryDefinition } from '@cim/core'
+import { maxWaitMs, reservedParameters } from '../routes/query-route.ts'
+import { jsonResponse, parameterRef, problemResponses, queryParameter } from './common.ts'
+import { commandSchemaName, type JsonSchema, rebase, refTo, resultSchemaName } from './schemas.ts'
+
+const acknowledgment = refTo('CommandAcknowledgment')
+
+const acknowledgmentHeaders = {
+  ETag: { description: "The aggregate's version, in quotes.", schema: { type: 'string' } },
+  'X-Position': { description: 'Give it to a query as `after`.', schema: { type: 'integer' } },
+  'X-Correlation-ID': { description: 'The correlation id.', schema: { type: 'string' } },
+}
+
+/** @returns paths by name */
+export function commandPaths(definition: AggregateDefinition): readonly (readonly [string, object])[] {
+  return Object.keys(definition.commands).map((commandType) => [
+    `/commands/${commandType}`,
+    { post: commandOperation(definition.aggregateType, commandType) },
+  ])
+}
+
+function commandOperation(aggregateType: string, commandType: string): object {
+  const schema = {
+    type: 'object',
+    required: ['data'],
+    additionalProperties: false,
+    properties: {
+      aggregateId: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 200,
+        description: `The ${aggregateType}; derived from the command id when left out.`,
+      },
+      data: refTo(commandSchemaName(commandType)),
+    },
+  }
+  return {
+    operationId: commandType,
+    tags: [aggregateType],
+    parameters: ['IdempotencyKey', 'IfMatch', 'CorrelationId'].map(parameterRef),
+    requestBody: { required: true, content: { 'application/json': { schema } } },
+    responses: {
+      200: jsonResponse('Accepted: done and durable.', acknowledgment, acknowledgmentHeaders),
+      202: jsonResponse('Pending: durable, and will be decided later.', acknowledgment, acknowledgmentHeaders),
+      422: jsonResponse('Rejected by a business rule.', acknowledgment, acknowledgmentHeaders),
+      ...problemResponses([
+        'validation',
+        'invalid-json',
+        'invalid-header',
+        'unauthenticated',
+        'forbidden',
+        'cross-origin',
+        'concurrency',
+        'command-id-reused',
+        'version-mismatch',
+        'body-too-large',
+        'payload-too-large',
+        'unsupported-media-type',
+        'internal',
+        'stopping',
+        'store-closed',
+        'store-full',
+        'store-locked',
+        'store-unavailable',
+      ]),
+    },
+  }
+}
+
+/** @returns the path and what it takes */
+export function queryPath(definition: QueryDefinition): readonly [string, object] {
+  const { queryType } = definition
+  const get = {
+    operationId: queryType,
+    tags: ['Queries'],
+    parameters: [
+      ...parametersOf(definition),
+      queryParameter('after', 'The views read must have seen this position.', { type: 'integer', minimum: 0 }),
+      queryParameter('wait', 'How long to wait for that, in milliseconds; 2000 when left out.', {
+        type: 'integer',
+        minimum: 0,
+        maximum: maxWaitMs,
+      }),
+    ],
+    responses: {
+      200: jsonResponse('The result.', refTo(resultSchemaName(queryType))),
+      ...problemResponses([
+        'validation',
+        'bad-request',
+        'unauthenticated',
+        'not-found',
+        'internal',
+        'consistency-timeout',
+      ]),
+    },
+  }
+  return [`/queries/${queryType}`, { get }]
+}
+
+/** A repeated key is an array; that is what OpenAPI calls style `form`, exploded, and what it takes when nothing is said. */
+function parametersOf({ queryType, parameters }: QueryDefinition): readonly object[] {
+  const schema = jsonSchemaOf(parameters) as {
+    readonly properties?: Readonly<Record<string, JsonSchema>>
+    readonly required?: readonly string[]
+    readonly $defs?: JsonSchema
+  }
+  if (schema.properties === undefined) {
+    return [{ name: 'parameters', in: 'query', schema: { type: 'object', additionalProperties: true } }]
+  }
+  return Object.entries(schema.properties)
+    .filter(([name]) => !reservedParameters.includes(name))
+    .map(([name, property], index) => ({
+      name,
+      in: 'query',
+      required: schema.required?.includes(name) === true,
+      schema: rebase(
+        schema.$defs === undefined ? property : { ...property, $defs: schema.$defs },
+        `#/paths/~1queries~1${queryType}/get/parameters/${index}/schema`,
+      ),
+    }))
+}
