@@ -11,6 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** @type {Record<string, string | undefined>} */
 const TASKS = {
   start: 'examples/people/src/main.ts',
+  import: 'examples/people/src/import-congress/main.ts',
   test: 'scripts/test.ts',
   check: 'scripts/check.ts',
   build: 'scripts/build.ts',

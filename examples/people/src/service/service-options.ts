@@ -1,7 +1,7 @@
 /** What can be said on the service's command line. */
 
 import { parseArgs } from 'node:util'
-import { CimError } from '@cim/core'
+import { CommandLineError } from '../command-line-error.ts'
 
 /** Where the service keeps its data, and where and how it can be reached. */
 export interface ServiceOptions {
@@ -11,12 +11,6 @@ export interface ServiceOptions {
   readonly dataFolder: string
   readonly token: string | undefined
   readonly logLevel: string
-}
-
-/** The command line cannot be understood. */
-export class CommandLineError extends CimError {
-  override readonly name = 'CommandLineError'
-  readonly code = 'command-line'
 }
 
 export const serviceHelp = `The People service: people, organizations and employment over HTTP.
@@ -65,8 +59,6 @@ function parse(args: readonly string[]) {
       options: { port: text, host: text, data: text, token: text, 'log-level': text, help: { type: 'boolean' } },
     }).values
   } catch (cause) {
-    // The first sentence says what is wrong; the others are about positional arguments, which there are none of.
-    const [problem] = (cause instanceof Error ? cause.message : String(cause)).split('. ')
-    throw new CommandLineError(`${problem?.replace(/\.$/, '')}. See --help.`, { cause })
+    throw CommandLineError.from(cause)
   }
 }
