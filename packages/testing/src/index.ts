@@ -3,5 +3,17 @@
 // Conformance
 export type { OpenedStore, OpeningOptions, OpenStore } from './conformance/opened-store.ts'
 export { eventStoreConformance } from './event-store/event-store-conformance.ts'
+// Scenarios
+export {
+  type EventOfAggregate,
+  type Given,
+  given,
+  type StateExpectation,
+  type Then,
+  type WhenOptions,
+} from './scenarios/given.ts'
+export { givenEvents, type ProjectedViews } from './scenarios/given-events.ts'
+export { type PastEvent, type PastEventOptions, pastEvent } from './scenarios/past-event.ts'
+export { ScenarioError } from './scenarios/scenario-error.ts'
 export { snapshotStoreConformance } from './snapshot-store/snapshot-store-conformance.ts'
 export { viewStoreConformance } from './view-store/view-store-conformance.ts'
