@@ -38,7 +38,7 @@ const placeSchema = z.tuple([z.string(), z.string()])
 export function pageOf<TItem extends z.ZodType>(item: TItem) {
   return z.object({
     items: z.array(item),
-    /** How many items all pages have together; absent when that would take too long to find out. */
+    /** How many items all pages have together, where the query knows it. */
     total: z.number().int().optional(),
     nextCursor: z.string().optional(),
   })

@@ -3,12 +3,12 @@
 import type { Read } from '@cim/core'
 import { z } from 'zod'
 import { calendarDate, organizationId } from '../schemas.ts'
-import { covers } from '../views/employment-view.ts'
+import { covers, type EmploymentView, employmentView, endingFrom } from '../views/employment-view.ts'
 import { type OrganizationView, organizationView } from '../views/organization-view.ts'
 import { type PersonView, personView, personViewSchema } from '../views/person-view.ts'
 
 /** A person as queries show it: with the organizations that employ the person on the day asked for. */
-export const personResult = personViewSchema.omit({ employments: true }).extend({
+export const personResult = personViewSchema.extend({
   organizations: z.array(
     z.object({
       organizationId,
@@ -37,26 +37,35 @@ export async function toPersonResults(
   day: string,
 ): Promise<readonly PersonResult[]> {
   const found = await Promise.all(
-    persons.map(async (view) => {
-      const records = [view, ...(await mergedInto(read, view))]
-      return { view, employments: records.flatMap(({ employments }) => employments.filter((one) => covers(one, day))) }
-    }),
+    persons.map(async (view) => ({ view, employments: await employmentsOf(read, view, day) })),
   )
   const names = await organizationNames(
     read,
-    found.flatMap(({ employments }) => employments.map((one) => one.organizationId)),
+    found.flatMap(({ employments }) => employments.map(({ organizationId }) => organizationId)),
   )
-  return found.map(({ view: { employments: _, ...view }, employments }) => ({
+  return found.map(({ view, employments }) => ({
     ...view,
-    organizations: employments.map(({ employmentId: _id, ...one }) => ({
-      ...one,
-      name: names.get(one.organizationId) ?? '',
+    organizations: employments.map(({ organizationId, role, startDate, endDate }) => ({
+      organizationId,
+      name: names.get(organizationId) ?? '',
+      role,
+      startDate,
+      endDate,
     })),
   }))
 }
 
+/** @returns what covers the day, also of records that were merged into this one */
+async function employmentsOf(read: Read, view: PersonView, day: string): Promise<readonly EmploymentView[]> {
+  const records = view.mergedIds.length === 0 ? [view] : [view, ...(await mergedInto(read, view))]
+  const found = await Promise.all(
+    records.map(({ personId }) => read(employmentView).find('person', endingFrom(personId, day))),
+  )
+  return found.flat().filter((employment) => covers(employment, day))
+}
+
 /** @returns the other records of the same human: those merged into this one, those merged into these, and so on */
-export async function mergedInto(read: Read, { personId, mergedIds }: PersonView): Promise<readonly PersonView[]> {
+async function mergedInto(read: Read, { personId, mergedIds }: PersonView): Promise<readonly PersonView[]> {
   const records: PersonView[] = []
   const known = new Set<string>([personId])
   for (let ids: readonly string[] = mergedIds; ids.length > 0; ) {

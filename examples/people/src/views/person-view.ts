@@ -1,16 +1,18 @@
-/** What is known of each person, with all employments: a human life holds only so many of them. */
+/**
+ * What is known of each person. Employments are not kept here: which of them count depends on the day that is asked for,
+ * and queries find them through an index.
+ */
 
 import { defineProjection, type Views } from '@cim/core'
 import { z } from 'zod'
-import { employment } from '../employment.ts'
 import { nameKeys } from '../name-keys.ts'
 import { person } from '../person.ts'
 import { personName } from '../person-name.ts'
-import { calendarDate, employmentId, organizationId, personId } from '../schemas.ts'
+import { calendarDate, personId } from '../schemas.ts'
 
 export const personViewSchema = z.object({
   personId,
-  /** The full legal name; empty while employments are known of a person who was not created yet. */
+  /** The full legal name; empty while the person is known as the target of a merge alone and was not created yet. */
   name: z.string(),
   legalName: personName.optional(),
   email: z.string().optional(),
@@ -21,16 +23,6 @@ export const personViewSchema = z.object({
   mergedInto: personId.optional(),
   /** The persons that turned out to be this one. */
   mergedIds: z.array(personId),
-  /** As they were recorded under this person's own id, in the order in which they became known. */
-  employments: z.array(
-    z.object({
-      employmentId,
-      organizationId,
-      role: z.string(),
-      startDate: calendarDate,
-      endDate: calendarDate.optional(),
-    }),
-  ),
   lastUpdated: z.string(),
 })
 
@@ -39,7 +31,7 @@ export type PersonView = z.infer<typeof personViewSchema>
 
 /** A person who was merged into another one is found by id alone: a search shall find the other one. */
 export const personView = defineProjection('PersonView', {
-  from: [person, employment],
+  from: [person],
   schema: personViewSchema,
   indexes: {
     email: ({ email, status }) => (status === 'Merged' ? undefined : email?.toLowerCase()),
@@ -64,17 +56,6 @@ export const personView = defineProjection('PersonView', {
       change(views, aggregateId, event, { status: 'Merged', mergedInto: data.targetId })
       change(views, data.targetId, event, ({ mergedIds }) => ({ mergedIds: [...mergedIds, aggregateId] }))
     },
-    EmploymentStarted: (event, views) => {
-      const { personId, organizationId, role, startDate } = event.data
-      const started = { employmentId: event.aggregateId, organizationId, role, startDate }
-      change(views, personId, event, ({ employments }) => ({ employments: [...employments, started] }))
-    },
-    EmploymentEnded: (event, views) => {
-      const { personId, endDate } = event.data
-      change(views, personId, event, ({ employments }) => ({
-        employments: employments.map((one) => (one.employmentId === event.aggregateId ? { ...one, endDate } : one)),
-      }))
-    },
   },
 })
 
@@ -87,7 +68,7 @@ function change(
   changes: Changes,
 ): void {
   views.update(id, (known) => {
-    const view = known ?? { personId: id, name: '', status: 'NotCreated', mergedIds: [], employments: [], lastUpdated }
+    const view = known ?? { personId: id, name: '', status: 'NotCreated', mergedIds: [], lastUpdated }
     return { ...view, ...(typeof changes === 'function' ? changes(view) : changes), lastUpdated }
   })
 }
