@@ -183,7 +183,11 @@ export class CommandHandler {
       decision,
       identity === undefined ? { metadata } : { metadata, command: identity },
     )
-    return acknowledge(parsed.command, result)
+    // Another process was first with the same command, and may have rejected it.
+    const first = result.isRepeat ? await this.#findFirst(repository, parsed) : undefined
+    return first === undefined
+      ? acknowledge(parsed.command, result)
+      : toAcknowledgment(parsed.command.aggregateId, first)
   }
 
   #decide(
