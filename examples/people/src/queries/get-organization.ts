@@ -13,7 +13,7 @@ export const getOrganization = defineQuery('GetOrganization', {
     organizationId,
     /** The day of the head count; today, in UTC, when left out. */
     asOf: calendarDate.optional(),
-    /** How many members to show at most; 100 when left out. FindPersonsByOrganization gives all, page by page. */
+    /** How many members to show at most; 50 when left out. FindPersonsByOrganization gives all, page by page. */
     limit: z.coerce.number().int().min(0).max(1000).optional(),
   }),
   result: organizationViewSchema.extend({
@@ -33,7 +33,7 @@ export const getOrganization = defineQuery('GetOrganization', {
       }),
     ),
   }),
-  handle: async ({ organizationId, asOf, limit = 100 }, read, { now }) => {
+  handle: async ({ organizationId, asOf, limit = 50 }, read, { now }) => {
     const view = await read(organizationView).get(organizationId)
     if (view === undefined || view.status === 'NotCreated') return undefined
     const [children, members] = await Promise.all([

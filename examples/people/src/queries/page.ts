@@ -5,7 +5,7 @@ import { z } from 'zod'
 
 /** The parameters that every paged query takes. */
 export const pageParameters = {
-  /** The most items in the page; 100 when left out. Over HTTP it comes as a string. */
+  /** The most items in the page; 50 when left out. Over HTTP it comes as a string. */
   limit: z.coerce.number().int().min(1).max(1000).optional(),
   /** Where the page begins: the `nextCursor` of the page before. */
   cursor: z.string().max(2000).optional(),
@@ -30,7 +30,7 @@ export interface Page<TItem> {
   readonly nextCursor?: string | undefined
 }
 
-const defaultLimit = 100
+const defaultLimit = 50
 const rowsPerRead = 1000
 const placeSchema = z.tuple([z.string(), z.string()])
 
