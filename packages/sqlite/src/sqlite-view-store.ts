@@ -21,7 +21,7 @@ import {
   type ViewRow,
   type ViewStore,
 } from '@cim/core'
-import { openDatabaseFile } from './database-file.ts'
+import { type DatabaseFileOptions, openDatabaseFile } from './database-file.ts'
 import { viewStoreMigrations } from './migrations.ts'
 import { toStoreError } from './sqlite-errors.ts'
 import { type EntryCondition, findStatement, openViewTables, type ViewTables } from './view-tables.ts'
@@ -36,6 +36,8 @@ export interface SqliteViewStoreOptions {
 
 /** "CIMV" in the file's header. */
 const applicationId = 0x43494d56
+/** About a millisecond of writing. */
+const changesPerTurn = 200
 const highestCodePoint = 0x10ffff
 
 /**
@@ -45,9 +47,14 @@ const highestCodePoint = 0x10ffff
 export class SqliteViewStore implements ViewStore {
   readonly committed: Signal = new Signal()
   readonly #path: string
-  readonly #database: DatabaseSync
+  /** Reading has a connection of its own: it never sees a commit half done. */
+  readonly #reader: DatabaseSync
+  readonly #writer: DatabaseSync
   readonly #views = new Map<string, ViewTables>()
   readonly #found = new Map<string, StatementSync>()
+  #isClosed = false
+  /** Settles when everything that was asked to be written is. */
+  #writes: Promise<unknown> = Promise.resolve()
 
   /**
    * Opens the file, and makes or migrates its schema.
@@ -57,30 +64,43 @@ export class SqliteViewStore implements ViewStore {
   constructor(options: SqliteViewStoreOptions) {
     checkOptions('SqliteViewStore', options, ['path', 'cacheMegabytes'])
     this.#path = options.path
-    this.#database = openDatabaseFile({
+    const file: DatabaseFileOptions = {
       path: options.path,
       applicationId,
       kind: 'a view store',
       migrations: viewStoreMigrations,
       synchronous: 'NORMAL',
-      cacheMegabytes: options.cacheMegabytes ?? 64,
-    })
+      cacheMegabytes: (options.cacheMegabytes ?? 32) / 2,
+    }
+    this.#writer = openDatabaseFile(file)
+    this.#reader = openDatabaseFile(file)
+    this.#reader.exec('PRAGMA query_only = ON')
   }
 
   async openView(view: ViewDefinition): Promise<void> {
-    this.#guard('opening a view', () => this.#open(view))
+    await this.#write('opening a view', async () => {
+      const name = nameOf(view)
+      if (this.#views.has(name)) return
+      const tables = openViewTables(this.#writer, this.#reader, view)
+      if (tables === 'other-indexes') {
+        throw new InvalidDefinitionError(
+          `View ${view.viewName}: version ${view.version} was built with other indexes than it now declares. Raise its version, to build it anew.`,
+        )
+      }
+      this.#views.set(name, tables)
+    })
   }
 
   async getCheckpoint(view: ViewDefinition): Promise<number> {
-    return this.#guard('reading', () => this.#checkpointOf(this.#open(view)))
+    return this.#read(() => checkpointOf(this.#open(view)))
   }
 
   async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    return this.#guard('reading', () => {
-      const { statements } = this.#open(view)
+    return this.#read(() => {
+      const { read } = this.#open(view)
       const found = new Map<string, unknown>()
       for (const id of ids) {
-        const row = statements.selectDocument.get(id) as { readonly document: string } | undefined
+        const row = read.selectDocument.get(id) as { readonly document: string } | undefined
         if (row !== undefined) found.set(id, JSON.parse(row.document))
       }
       return found
@@ -89,7 +109,7 @@ export class SqliteViewStore implements ViewStore {
 
   async find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]> {
     const wanted = checkFindOptions(`${view.viewName}.${index}`, options)
-    return this.#guard('reading', () => {
+    return this.#read(() => {
       const tables = this.#open(view)
       const conditions = conditionsOf(wanted)
       const statement = this.#prepareFind(findStatement(tables, conditions))
@@ -114,9 +134,9 @@ export class SqliteViewStore implements ViewStore {
     options?: { readonly afterId?: string; readonly limit?: number },
   ): Promise<readonly ViewRow[]> {
     const limit = checkPageLimit(`list ${view.viewName}`, options?.limit)
-    return this.#guard('reading', () =>
+    return this.#read(() =>
       this.#open(view)
-        .statements.listDocuments.all(options?.afterId ?? '', limit)
+        .read.listDocuments.all(options?.afterId ?? '', limit)
         .map((row) => {
           const { id, document } = row as { readonly id: string; readonly document: string }
           return { id, view: JSON.parse(document) as unknown }
@@ -125,9 +145,9 @@ export class SqliteViewStore implements ViewStore {
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
-    return this.#guard('reading', () => {
+    return this.#read(() => {
       const tables = this.#open(view)
-      const { countDocuments, countEntries, countAllEntries } = tables.statements
+      const { countDocuments, countEntries, countAllEntries } = tables.read
       if (index === undefined) return countOf(countDocuments.get())
       const wanted = checkFindOptions(`${view.viewName}.${index}`, equals === undefined ? {} : { equals })
       const key = indexKeyOf(view, tables, index)
@@ -137,30 +157,26 @@ export class SqliteViewStore implements ViewStore {
     })
   }
 
-  async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
-    this.#guard('writing', () => {
+  async commit(view: ViewDefinition, { expectedCheckpoint, position, changes }: ViewCommit): Promise<void> {
+    await this.#write('writing', async () => {
       const tables = this.#open(view)
-      this.#database.exec('BEGIN IMMEDIATE')
+      this.#writer.exec('BEGIN IMMEDIATE')
       try {
-        this.#moveCheckpoint(view, tables, commit)
-        for (const change of commit.changes) writeChange(view, tables, change)
-        this.#database.exec('COMMIT')
+        if (Number(tables.write.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
+          throw new StaleCheckpointError(view.viewName, expectedCheckpoint, checkpointOf(tables))
+        }
+        for (const [index, change] of changes.entries()) {
+          writeChange(view, tables, change)
+          // A long commit lets others run in between; readers have a connection of their own.
+          if (index % changesPerTurn === changesPerTurn - 1) await nextTurn()
+        }
+        this.#writer.exec('COMMIT')
       } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+        if (this.#writer.isTransaction) this.#writer.exec('ROLLBACK')
         throw error
       }
     })
     this.committed.notify()
-  }
-
-  #moveCheckpoint(view: ViewDefinition, tables: ViewTables, { expectedCheckpoint, position }: ViewCommit): void {
-    const { changes } = tables.statements.updateCheckpoint.run(position, tables.key, expectedCheckpoint)
-    if (Number(changes) === 1) return
-    throw new StaleCheckpointError(view.viewName, expectedCheckpoint, this.#checkpointOf(tables))
-  }
-
-  #checkpointOf(tables: ViewTables): number {
-    return (tables.statements.selectCheckpoint.get(tables.key) as { readonly checkpoint: number }).checkpoint
   }
 
   /**
@@ -175,18 +191,15 @@ export class SqliteViewStore implements ViewStore {
     sql: string,
     ...parameters: readonly SQLInputValue[]
   ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    return this.#guard('querying', () => {
-      this.#database.exec('PRAGMA query_only = ON')
-      try {
-        return this.#database.prepare(sql).all(...parameters)
-      } finally {
-        this.#database.exec('PRAGMA query_only = OFF')
-      }
-    })
+    return this.#read(() => this.#reader.prepare(sql).all(...parameters))
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close()
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#writes
+    this.#reader.close()
+    this.#writer.close()
     this.committed.notify()
   }
 
@@ -197,47 +210,64 @@ export class SqliteViewStore implements ViewStore {
   #prepareFind(sql: string): StatementSync {
     const known = this.#found.get(sql)
     if (known !== undefined) return known
-    const statement = this.#database.prepare(sql)
+    const statement = this.#reader.prepare(sql)
     this.#found.set(sql, statement)
     return statement
   }
 
   #open(view: ViewDefinition): ViewTables {
-    const name = `${view.viewName} ${view.version}`
-    const known = this.#views.get(name)
-    if (known !== undefined) return known
-    const tables = openViewTables(this.#database, view)
-    if (tables === 'other-indexes') {
-      throw new InvalidDefinitionError(
-        `View ${view.viewName}: version ${view.version} was built with other indexes than it now declares. Raise its version, to build it anew.`,
-      )
-    }
-    this.#views.set(name, tables)
+    const tables = this.#views.get(nameOf(view))
+    if (tables === undefined) throw new UnknownNameError('unknown-view', nameOf(view), this.#views.keys())
     return tables
   }
 
-  #guard<TResult>(doing: string, work: () => TResult): TResult {
-    if (!this.#database.isOpen) throw new StoreClosedError('The view store is closed. Open a new one.')
+  #read<TResult>(read: () => TResult): TResult {
+    this.#assertOpen()
     try {
-      return work()
+      return read()
+    } catch (error) {
+      throw toStoreError(error, this.#path, 'reading')
+    }
+  }
+
+  /** Writes one after the other. */
+  async #write(doing: string, write: () => Promise<void>): Promise<void> {
+    this.#assertOpen()
+    const written = this.#writes.then(write)
+    this.#writes = written.catch(() => undefined)
+    try {
+      await written
     } catch (error) {
       throw toStoreError(error, this.#path, doing)
     }
   }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
+  }
 }
 
-function writeChange(
-  view: ViewDefinition,
-  { statements, indexKeys }: ViewTables,
-  { id, before, after }: ViewChange,
-): void {
-  if (after === undefined) statements.deleteDocument.run(id)
-  else statements.upsertDocument.run(id, encodeJson(after).text)
+function nameOf(view: ViewDefinition): string {
+  return `${view.viewName} version ${view.version}`
+}
+
+function checkpointOf(tables: ViewTables): number {
+  return (tables.read.selectCheckpoint.get(tables.key) as { readonly checkpoint: number }).checkpoint
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function writeChange(view: ViewDefinition, { write, indexKeys }: ViewTables, { id, before, after }: ViewChange): void {
+  if (after === undefined) write.deleteDocument.run(id)
+  else if (before === undefined) write.insertDocument.run(id, encodeJson(after).text)
+  else write.updateDocument.run(encodeJson(after).text, id)
   for (const [index, key] of indexKeys) {
     const values = indexValuesOf(view, index, after)
     const former = indexValuesOf(view, index, before)
-    for (const value of former) if (!values.includes(value)) statements.deleteEntry.run(key, value, id)
-    for (const value of values) if (!former.includes(value)) statements.insertEntry.run(key, value, id)
+    for (const value of former) if (!values.includes(value)) write.deleteEntry.run(key, value, id)
+    for (const value of values) if (!former.includes(value)) write.insertEntry.run(key, value, id)
   }
 }
 

@@ -3,32 +3,38 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { ViewDefinition } from '@cim/core'
 
-/** A view's prepared statements. */
+/** A view's tables. */
 export interface ViewTables {
   /** Row of `views`. */
   readonly key: number
   /** Each index's number in the entries table. */
   readonly indexKeys: ReadonlyMap<string, number>
-  readonly statements: ViewStatements
+  readonly read: ReadStatements
+  readonly write: WriteStatements
   /** The name of the documents table, for plain SQL. */
   readonly documentsTable: string
   /** The name of the entries table, for plain SQL. */
   readonly entriesTable: string
 }
 
-/** Statements over one view's tables. */
-export interface ViewStatements {
+/** Statements of the connection that reads, which sees what is committed and nothing else. */
+export interface ReadStatements {
   readonly selectCheckpoint: StatementSync
-  readonly updateCheckpoint: StatementSync
   readonly selectDocument: StatementSync
-  readonly upsertDocument: StatementSync
-  readonly deleteDocument: StatementSync
-  readonly insertEntry: StatementSync
-  readonly deleteEntry: StatementSync
   readonly listDocuments: StatementSync
   readonly countDocuments: StatementSync
   readonly countEntries: StatementSync
   readonly countAllEntries: StatementSync
+}
+
+/** Statements of the connection that writes. */
+export interface WriteStatements {
+  readonly updateCheckpoint: StatementSync
+  readonly insertDocument: StatementSync
+  readonly updateDocument: StatementSync
+  readonly deleteDocument: StatementSync
+  readonly insertEntry: StatementSync
+  readonly deleteEntry: StatementSync
 }
 
 const selectView = 'SELECT key, indexes FROM views WHERE name = ? AND version = ?'
@@ -36,32 +42,39 @@ const insertView = 'INSERT INTO views (name, version, indexes, checkpoint) VALUE
 
 /**
  * Finds a view's tables, or makes them.
- * @returns undefined when the view was made with other indexes under the same version
+ * @param writer no transaction may be under way on it
+ * @param reader another connection to the same file
+ * @returns `other-indexes` when the view was made with other indexes under the same version
  */
-export function openViewTables(database: DatabaseSync, view: ViewDefinition): ViewTables | 'other-indexes' {
+export function openViewTables(
+  writer: DatabaseSync,
+  reader: DatabaseSync,
+  view: ViewDefinition,
+): ViewTables | 'other-indexes' {
   const indexes = JSON.stringify(Object.keys(view.indexes).sort())
   const documentsTable = `${view.viewName}_v${view.version}`
   const entriesTable = `${documentsTable}_index`
-  database.exec('BEGIN IMMEDIATE')
+  writer.exec('BEGIN IMMEDIATE')
   try {
-    const known = database.prepare(selectView).get(view.viewName, view.version)
-    const row = (known ?? database.prepare(insertView).get(view.viewName, view.version, indexes)) as {
+    const known = writer.prepare(selectView).get(view.viewName, view.version)
+    const row = (known ?? writer.prepare(insertView).get(view.viewName, view.version, indexes)) as {
       key: number
       indexes: string
     }
-    if (known === undefined) database.exec(createTables(documentsTable, entriesTable))
-    database.exec('COMMIT')
+    if (known === undefined) writer.exec(createTables(documentsTable, entriesTable))
+    writer.exec('COMMIT')
     if (row.indexes !== indexes) return 'other-indexes'
     const names = JSON.parse(row.indexes) as readonly string[]
     return {
       key: row.key,
       indexKeys: new Map(names.map((name, index) => [name, index])),
-      statements: prepareStatements(database, documentsTable, entriesTable),
+      read: prepareRead(reader, documentsTable, entriesTable),
+      write: prepareWrite(writer, documentsTable, entriesTable),
       documentsTable,
       entriesTable,
     }
   } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
+    if (writer.isTransaction) writer.exec('ROLLBACK')
     throw error
   }
 }
@@ -81,21 +94,25 @@ function createTables(documents: string, entries: string): string {
   `
 }
 
-function prepareStatements(database: DatabaseSync, documents: string, entries: string): ViewStatements {
+function prepareRead(database: DatabaseSync, documents: string, entries: string): ReadStatements {
   return {
     selectCheckpoint: database.prepare('SELECT checkpoint FROM views WHERE key = ?'),
-    updateCheckpoint: database.prepare('UPDATE views SET checkpoint = ? WHERE key = ? AND checkpoint = ?'),
     selectDocument: database.prepare(`SELECT document FROM "${documents}" WHERE id = ?`),
-    upsertDocument: database.prepare(
-      `INSERT INTO "${documents}" (id, document) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document`,
-    ),
-    deleteDocument: database.prepare(`DELETE FROM "${documents}" WHERE id = ?`),
-    insertEntry: database.prepare(`INSERT OR IGNORE INTO "${entries}" (index_key, value, id) VALUES (?, ?, ?)`),
-    deleteEntry: database.prepare(`DELETE FROM "${entries}" WHERE index_key = ? AND value = ? AND id = ?`),
     listDocuments: database.prepare(`SELECT id, document FROM "${documents}" WHERE id > ? ORDER BY id LIMIT ?`),
     countDocuments: database.prepare(`SELECT count(*) AS count FROM "${documents}"`),
     countEntries: database.prepare(`SELECT count(*) AS count FROM "${entries}" WHERE index_key = ? AND value = ?`),
     countAllEntries: database.prepare(`SELECT count(DISTINCT id) AS count FROM "${entries}" WHERE index_key = ?`),
+  }
+}
+
+function prepareWrite(database: DatabaseSync, documents: string, entries: string): WriteStatements {
+  return {
+    updateCheckpoint: database.prepare('UPDATE views SET checkpoint = ? WHERE key = ? AND checkpoint = ?'),
+    insertDocument: database.prepare(`INSERT INTO "${documents}" (id, document) VALUES (?, ?)`),
+    updateDocument: database.prepare(`UPDATE "${documents}" SET document = ? WHERE id = ?`),
+    deleteDocument: database.prepare(`DELETE FROM "${documents}" WHERE id = ?`),
+    insertEntry: database.prepare(`INSERT OR IGNORE INTO "${entries}" (index_key, value, id) VALUES (?, ?, ?)`),
+    deleteEntry: database.prepare(`DELETE FROM "${entries}" WHERE index_key = ? AND value = ? AND id = ?`),
   }
 }
 

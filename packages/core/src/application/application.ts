@@ -40,7 +40,10 @@ export interface ApplicationOptions {
   readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
   /** The clock that decisions and queries are told, milliseconds since 1970. */
   readonly now?: () => number
-  readonly processors?: Pick<ProcessorRunnerOptions, 'batchSize' | 'retryDelay' | 'onError' | 'random'>
+  readonly processors?: Pick<
+    ProcessorRunnerOptions,
+    'batchSize' | 'eventsPerCheckpoint' | 'retryDelay' | 'onError' | 'random'
+  >
 }
 
 const optionNames = [

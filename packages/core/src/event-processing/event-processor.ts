@@ -1,6 +1,6 @@
 /** Something that follows the log and remembers how far it got. */
 
-import type { EventBatch } from '../event-store/event-store.ts'
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 
 /**
  * Processes events in the order of their positions: a projection, and later sagas and publishers.
@@ -11,11 +11,13 @@ export interface EventProcessor {
   readonly processorName: string
   /** What it wants to see, patterns as in NATS. */
   readonly subjectPatterns: readonly string[]
-  /** @returns the position up to which everything has been processed, 0 at the beginning */
-  getCheckpoint(): Promise<number>
   /**
-   * Processes a batch: its effects and `batch.position` as the new checkpoint take hold together, or not at all.
-   * @param batch follows the checkpoint without a gap
+   * Begins, or begins again after a failure: forgets every effect that is not saved.
+   * @returns the position up to which everything has been processed, 0 at the beginning
    */
-  process(batch: EventBatch): Promise<void>
+  getCheckpoint(): Promise<number>
+  /** Processes events that follow the last ones without a gap. Their effects wait for {@link saveCheckpoint}. */
+  process(events: readonly DomainEventEnvelope[]): Promise<void>
+  /** Makes all effects since the last checkpoint durable together with the new one: all or nothing. */
+  saveCheckpoint(position: number): Promise<void>
 }

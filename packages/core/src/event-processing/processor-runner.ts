@@ -12,8 +12,10 @@ import { type RetryDelay, retryDelayMs } from './retry-delay.ts'
 export interface ProcessorRunnerOptions {
   readonly eventStore: EventStore
   readonly processor: EventProcessor
-  /** The most events processed in one transaction; 1,000 when left out. */
+  /** The most events read and processed in one go; 1,000 when left out. */
   readonly batchSize?: number
+  /** The most events between two checkpoints while there is a backlog; 20,000 when left out. */
+  readonly eventsPerCheckpoint?: number
   /** Waits between attempts at a batch that failed; 100 ms to 30 s when left out. */
   readonly retryDelay?: RetryDelay
   /** Is told of every failure. The batch is tried again until it succeeds or the runner stops. */
@@ -42,6 +44,7 @@ export class ProcessorRunner {
   readonly #eventStore: EventStore
   readonly #processor: EventProcessor
   readonly #batchSize: number
+  readonly #eventsPerCheckpoint: number
   readonly #retryDelay: RetryDelay
   readonly #onError: (error: unknown, status: ProcessorStatus) => void
   readonly #random: () => number
@@ -58,6 +61,7 @@ export class ProcessorRunner {
       'eventStore',
       'processor',
       'batchSize',
+      'eventsPerCheckpoint',
       'retryDelay',
       'onError',
       'random',
@@ -68,6 +72,12 @@ export class ProcessorRunner {
       least: 1,
       most: 10_000,
     })
+    this.#eventsPerCheckpoint = checkWholeNumber(
+      'ProcessorRunner',
+      'eventsPerCheckpoint',
+      options.eventsPerCheckpoint ?? 20_000,
+      { least: 1 },
+    )
     this.#retryDelay = options.retryDelay ?? { firstMs: 100, mostMs: 30_000 }
     this.#onError = options.onError ?? (() => undefined)
     this.#random = options.random ?? Math.random
@@ -101,7 +111,7 @@ export class ProcessorRunner {
     this.#loop = this.#run(abort.signal)
   }
 
-  /** Finishes the batch under way, then stops. */
+  /** Finishes the batch under way, then stops. What it has not saved is processed again by the next start. */
   async stop(): Promise<void> {
     this.#abort?.abort()
     this.#stopping.notify()
@@ -138,12 +148,20 @@ export class ProcessorRunner {
       batchSize: this.#batchSize,
       signal,
     })
-    for await (const batch of batches) {
-      await this.#processor.process(batch)
-      this.#position = batch.position
-      this.#processedEvents += batch.events.length
-      this.#failures = 0
-      this.#lastError = undefined
+    let unsavedEvents = 0
+    for await (const { events, position } of batches) {
+      await this.#processor.process(events)
+      this.#processedEvents += events.length
+      unsavedEvents += events.length
+      // Over a backlog, many batches share a checkpoint and its commit.
+      const isBacklog = events.length === this.#batchSize && position < (await this.#eventStore.headPosition())
+      if (!isBacklog || unsavedEvents >= this.#eventsPerCheckpoint) {
+        await this.#processor.saveCheckpoint(position)
+        this.#position = position
+        this.#failures = 0
+        this.#lastError = undefined
+        unsavedEvents = 0
+      }
       // A long backlog must not keep everyone else in this process from running.
       await nextTurn()
     }

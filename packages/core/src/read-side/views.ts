@@ -1,11 +1,11 @@
 /** The view documents that a batch of events reads and changes, before they are committed together. */
 
-import { compareIndexValues, indexValuesOf, toIndexValue } from './index-values.ts'
+import { compareStrings, indexValuesOf, toIndexValue } from './index-values.ts'
 import type { IndexValue, ViewChange, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
 
 /**
  * What a projection's handler works with. Changes are collected and applied in the order of the calls; the documents they
- * need are read together, once per batch. Documents are never changed in place: give new ones.
+ * need are read together, once from one checkpoint to the next. Documents are never changed in place: give new ones.
  */
 export interface Views<TView = unknown> {
   /** Puts a document, whether or not one is there. */
@@ -25,15 +25,21 @@ interface PendingChange<TView> {
 }
 
 interface Slot<TView> {
-  readonly before: TView | undefined
+  /** As the store has it. */
+  before: TView | undefined
   after: TView | undefined
 }
 
-/** {@link Views} over a view store: the unit of work of one batch. */
+/** So many documents stay in memory from one checkpoint to the next. */
+const mostKeptDocuments = 20_000
+
+/** {@link Views} over a view store: the unit of work from one checkpoint to the next. */
 export class ViewSession<TView> implements Views<TView> {
   readonly #viewStore: ViewStore
   readonly #view: ViewDefinition
   readonly #slots = new Map<string, Slot<TView>>()
+  /** The documents that handlers have touched since the last checkpoint. */
+  readonly #touched = new Set<string>()
   #pending: PendingChange<TView>[] = []
 
   constructor(viewStore: ViewStore, view: ViewDefinition) {
@@ -54,40 +60,56 @@ export class ViewSession<TView> implements Views<TView> {
   }
 
   async get(id: string): Promise<TView | undefined> {
-    await this.#apply()
+    await this.apply()
     await this.#read([id])
     return this.#slots.get(id)?.after
   }
 
   async find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
-    await this.#apply()
+    await this.apply()
     const value = toIndexValue(equals, `${this.#view.viewName}.${index}`)
     const rows = new Map<string, TView>()
     for (const { id, view } of await this.#findStored(index, value)) rows.set(id, view)
-    for (const [id, { after }] of this.#slots) {
+    for (const id of this.#touched) {
+      const after = this.#slots.get(id)?.after
       if (after !== undefined && indexValuesOf(this.#view, index, after).includes(value)) rows.set(id, after)
       else rows.delete(id)
     }
-    return [...rows].map(([id, view]) => ({ id, view })).sort((one, other) => compareIndexValues(one.id, other.id))
+    return [...rows].map(([id, view]) => ({ id, view })).sort((one, other) => compareStrings(one.id, other.id))
   }
 
-  /** @returns what the batch changes, one entry per document that is different now */
-  async changes(): Promise<readonly ViewChange[]> {
-    await this.#apply()
-    const changes: ViewChange[] = []
-    for (const [id, { before, after }] of this.#slots) if (before !== after) changes.push({ id, before, after })
-    return changes
-  }
-
-  async #apply(): Promise<void> {
+  /** Applies what handlers have asked for so far. */
+  async apply(): Promise<void> {
     if (this.#pending.length === 0) return
     const pending = this.#pending
     this.#pending = []
     await this.#read(pending.map(({ id }) => id))
     for (const { id, change } of pending) {
       const slot = this.#slots.get(id)
-      if (slot !== undefined) slot.after = change(slot.after)
+      if (slot === undefined) continue
+      slot.after = change(slot.after)
+      this.#touched.add(id)
     }
+  }
+
+  /**
+   * Commits every change together with a checkpoint.
+   * @param expectedCheckpoint the one that the changes were computed on
+   * @param position the new one
+   * @throws {StaleCheckpointError} when another runner has moved the checkpoint
+   */
+  async commit(expectedCheckpoint: number, position: number): Promise<void> {
+    await this.apply()
+    const changes: ViewChange[] = []
+    for (const id of this.#touched) {
+      const slot = this.#slots.get(id)
+      if (slot !== undefined && slot.before !== slot.after) changes.push({ id, before: slot.before, after: slot.after })
+    }
+    await this.#viewStore.commit(this.#view, { expectedCheckpoint, position, changes })
+    for (const { id, after } of changes)
+      this.#slots.set(id, { before: after as TView | undefined, after: after as TView | undefined })
+    this.#touched.clear()
+    if (this.#slots.size > mostKeptDocuments) this.#slots.clear()
   }
 
   async #read(ids: readonly string[]): Promise<void> {
