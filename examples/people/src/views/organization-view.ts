@@ -3,10 +3,11 @@
  * document that is written anew with every one of them would cost their square. Queries find them through indexes.
  */
 
-import { defineProjection, type Views } from '@cim/core'
+import { defineProjection } from '@cim/core'
 import { z } from 'zod'
 import { organization } from '../organization.ts'
 import { organizationId } from '../schemas.ts'
+import { viewChanger } from './view-changer.ts'
 
 export const organizationViewSchema = z.object({
   organizationId,
@@ -24,6 +25,14 @@ export const organizationViewSchema = z.object({
 /** See {@link organizationView}. */
 export type OrganizationView = z.infer<typeof organizationViewSchema>
 
+const change = viewChanger<OrganizationView>((id) => ({
+  organizationId: organization.id(id),
+  name: '',
+  status: 'NotCreated',
+  parentIds: [],
+  lastUpdated: '',
+}))
+
 export const organizationView = defineProjection('OrganizationView', {
   from: [organization],
   schema: organizationViewSchema,
@@ -31,7 +40,10 @@ export const organizationView = defineProjection('OrganizationView', {
   on: {
     OrganizationCreated: (event, views) =>
       change(views, event.aggregateId, event, { ...event.data, status: 'Pending' }),
-    OrganizationUpdated: (event, views) => change(views, event.aggregateId, event, event.data),
+    OrganizationUpdated: (event, views) => {
+      const { name, kind } = event.data
+      change(views, event.aggregateId, event, (view) => ({ name: name ?? view.name, kind: kind ?? view.kind }))
+    },
     OrganizationStatusChanged: (event, views) => change(views, event.aggregateId, event, { status: event.data.status }),
     ChildOrganizationAdded: (event, views) => {
       const { aggregateId, data } = event
@@ -42,19 +54,3 @@ export const organizationView = defineProjection('OrganizationView', {
       change(views, event.aggregateId, event, { status: 'Merged', mergedInto: event.data.targetId }),
   },
 })
-
-type Changes =
-  | Partial<{ readonly [Name in keyof OrganizationView]: OrganizationView[Name] | undefined }>
-  | ((view: OrganizationView) => Partial<OrganizationView>)
-
-function change(
-  views: Views<OrganizationView>,
-  id: OrganizationView['organizationId'],
-  { timestamp: lastUpdated }: { readonly timestamp: string },
-  changes: Changes,
-): void {
-  views.update(id, (known) => {
-    const view = known ?? { organizationId: id, name: '', status: 'NotCreated', parentIds: [], lastUpdated }
-    return { ...view, ...(typeof changes === 'function' ? changes(view) : changes), lastUpdated } as OrganizationView
-  })
-}

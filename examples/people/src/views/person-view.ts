@@ -3,12 +3,13 @@
  * and queries find them through an index.
  */
 
-import { defineProjection, type Views } from '@cim/core'
+import { defineProjection } from '@cim/core'
 import { z } from 'zod'
 import { nameKeys } from '../name-keys.ts'
 import { person } from '../person.ts'
 import { personName } from '../person-name.ts'
 import { calendarDate, personId } from '../schemas.ts'
+import { viewChanger } from './view-changer.ts'
 
 export const personViewSchema = z.object({
   personId,
@@ -28,6 +29,14 @@ export const personViewSchema = z.object({
 
 /** See {@link personView}. */
 export type PersonView = z.infer<typeof personViewSchema>
+
+const change = viewChanger<PersonView>((id) => ({
+  personId: person.id(id),
+  name: '',
+  status: 'NotCreated',
+  mergedIds: [],
+  lastUpdated: '',
+}))
 
 /** A person who was merged into another one is found by id alone: a search shall find the other one. */
 export const personView = defineProjection('PersonView', {
@@ -58,17 +67,3 @@ export const personView = defineProjection('PersonView', {
     },
   },
 })
-
-type Changes = Partial<PersonView> | ((view: PersonView) => Partial<PersonView>)
-
-function change(
-  views: Views<PersonView>,
-  id: PersonView['personId'],
-  { timestamp: lastUpdated }: { readonly timestamp: string },
-  changes: Changes,
-): void {
-  views.update(id, (known) => {
-    const view = known ?? { personId: id, name: '', status: 'NotCreated', mergedIds: [], lastUpdated }
-    return { ...view, ...(typeof changes === 'function' ? changes(view) : changes), lastUpdated }
-  })
-}
