@@ -119,7 +119,7 @@ export class Repository<TState = unknown> {
     }
     this.#cache.set(saved)
     if (Math.floor(saved.version / this.#snapshotEvery) > Math.floor(loaded.version / this.#snapshotEvery)) {
-      this.#saveSnapshot(saved)
+      void this.#saveSnapshot(saved)
     }
   }
 
@@ -155,12 +155,17 @@ export class Repository<TState = unknown> {
     }
   }
 
-  #saveSnapshot({ aggregateId, state, version, position, timestamp }: LoadedAggregate<TState>): void {
-    const aggregate = { aggregateType: this.definition.aggregateType, aggregateId }
-    // The acknowledgment does not wait for it: a snapshot only ever saves time.
-    this.#snapshotStore
-      ?.saveSnapshot(aggregate, { state, version, position, timestamp, fingerprint: this.definition.fingerprint })
-      .catch(this.#onSnapshotError)
+  /** Is not waited for, and never fails: a snapshot only ever saves time. */
+  async #saveSnapshot(loaded: LoadedAggregate<TState>): Promise<void> {
+    const { aggregateId, state, version, position, timestamp } = loaded
+    const { aggregateType } = this.definition
+    try {
+      const { fingerprint } = this.definition
+      const snapshot = { state, version, position, timestamp, fingerprint }
+      await this.#snapshotStore?.saveSnapshot({ aggregateType, aggregateId }, snapshot)
+    } catch (error) {
+      this.#onSnapshotError(error)
+    }
   }
 }
 
