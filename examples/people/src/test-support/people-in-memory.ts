@@ -1,7 +1,14 @@
 /** The People application on stores in memory, for tests of queries. */
 
 import assert from 'node:assert/strict'
-import { type Application, type Command, MemoryEventStore, MemoryViewStore, type QueryDefinition } from '@cim/core'
+import {
+  type Application,
+  type Command,
+  MemoryEventStore,
+  MemoryViewStore,
+  type QueryDefinition,
+  waitForPosition,
+} from '@cim/core'
 import { createPeopleApplication } from '../application.ts'
 
 /** A running application, and the position of what was sent to it. */
@@ -29,6 +36,14 @@ export class PeopleInMemory implements AsyncDisposable {
       assert.equal(status, 'Accepted', `${command.commandType}: ${reason?.message}`)
       this.#position = Math.max(this.#position, position)
     }
+  }
+
+  /** Waits until every view has seen what the event store holds. */
+  async seeEverything(): Promise<void> {
+    const { eventStore, viewStore, projections } = this.application
+    this.#position = await eventStore.headPosition()
+    const consistency = { afterPosition: this.#position, waitMs: 30_000 }
+    await Promise.all(projections.map((view) => waitForPosition(viewStore, view, consistency)))
   }
 
   /** Sees everything that was sent. */
