@@ -46,6 +46,8 @@ export class AggregateKeys {
     const name = nameOf(aggregate)
     const known = this.#heads.get(name)
     if (known !== undefined) return known
+    // SQLite would replace half a surrogate pair, and so find another aggregate.
+    if (!aggregate.aggregateId.isWellFormed()) return undefined
     const type = this.#names.findAggregateType(aggregate.aggregateType)
     const row =
       type === undefined ? undefined : (this.#select.get(type, aggregate.aggregateId) as { key: number } | undefined)

@@ -100,17 +100,18 @@ export class EventLog {
     { expectedVersion, command }: AppendOptions,
   ): AppendResult {
     const known = this.aggregates.find(aggregate)
-    const version = known?.version ?? 0
+    const actual = known?.version ?? 0
     const first = command === undefined ? undefined : this.findCommand(aggregate, command.commandId)
     if (command !== undefined && first !== undefined) {
       checkCommand(aggregate, first, command)
-      return { ...first, events: this.#eventsOfCommand(aggregate, first), isRepeat: true }
+      const { version, position, timestamp } = first
+      return { events: this.#eventsOfCommand(aggregate, first), version, position, timestamp, isRepeat: true }
     }
-    if (expectedVersion !== 'any' && expectedVersion !== version) {
+    if (expectedVersion !== 'any' && expectedVersion !== actual) {
       const present = this.load(aggregate, { fromVersion: expectedVersion + 1, limit: prepared.length })
       const repeat = findRepeat(aggregate, prepared, present)
       if (repeat !== undefined) return repeat
-      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, expectedVersion, version)
+      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, expectedVersion, actual)
     }
     return this.#write(aggregate, prepared, command?.fingerprint ?? null)
   }
@@ -227,7 +228,7 @@ export class EventLog {
   /** Looks up what became of a command, in the log and among the outcomes without events. */
   findCommand(aggregate: AggregateRef, commandId: string): CommandRecord | undefined {
     const head = this.aggregates.find(aggregate)
-    if (head === undefined) return undefined
+    if (head === undefined || !commandId.isWellFormed()) return undefined
     const hash = hashText(commandId)
     return this.#findCommandEvents(head, commandId, hash) ?? this.#findOutcome(head, commandId, hash)
   }

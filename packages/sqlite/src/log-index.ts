@@ -33,8 +33,9 @@ class Run {
   count = 0
   lastPosition = 0
   readonly stretches = new Map<number, Stretch>()
-  readonly causes = new Map<number, number[]>()
-  readonly types = new Map<number, number[]>()
+  /** Most causes have one event: a number alone takes a third of the memory of a list. */
+  readonly causes = new Map<number, number | number[]>()
+  readonly types = new Map<number, number | number[]>()
 
   add(entry: IndexEntry): void {
     const { position, aggregate, sequence, aggregateType, causes } = entry
@@ -49,10 +50,16 @@ class Run {
   }
 }
 
-function push(lists: Map<number, number[]>, key: number, position: number): void {
+function push(lists: Map<number, number | number[]>, key: number, position: number): void {
   const list = lists.get(key)
-  if (list === undefined) lists.set(key, [position])
+  if (list === undefined) lists.set(key, position)
+  else if (typeof list === 'number') lists.set(key, [list, position])
   else list.push(position)
+}
+
+function listOf(lists: ReadonlyMap<number, number | number[]>, key: number): readonly number[] {
+  const list = lists.get(key)
+  return list === undefined ? [] : typeof list === 'number' ? [list] : list
 }
 
 function sortedKeys(map: ReadonlyMap<number, unknown>): Float64Array {
@@ -131,13 +138,13 @@ export class LogIndex {
       }
     }
     for (const hash of sortedKeys(run.causes)) {
-      for (const position of run.causes.get(hash) ?? []) {
+      for (const position of listOf(run.causes, hash)) {
         this.#statements.insertCauseEntry.run(hash, position)
         yield
       }
     }
     for (const aggregateType of sortedKeys(run.types)) {
-      for (const position of run.types.get(aggregateType) ?? []) {
+      for (const position of listOf(run.types, aggregateType)) {
         this.#statements.insertTypeEntry.run(aggregateType, position)
         yield
       }
@@ -180,7 +187,7 @@ export class LogIndex {
       this.#indexedPosition,
       limit,
     ) as unknown as readonly [number][]
-    return this.#withTail(rows, this.#frozen?.causes.get(hash), this.#active.causes.get(hash), afterPosition, limit)
+    return this.#withTail(rows, (run) => listOf(run.causes, hash), afterPosition, limit)
   }
 
   /** @returns positions of events of an aggregate type, rising */
@@ -191,25 +198,19 @@ export class LogIndex {
       this.#indexedPosition,
       limit,
     ) as unknown as readonly [number][]
-    return this.#withTail(
-      rows,
-      this.#frozen?.types.get(aggregateType),
-      this.#active.types.get(aggregateType),
-      afterPosition,
-      limit,
-    )
+    return this.#withTail(rows, (run) => listOf(run.types, aggregateType), afterPosition, limit)
   }
 
   #withTail(
     rows: readonly [number][],
-    frozen: readonly number[] | undefined,
-    active: readonly number[] | undefined,
+    listIn: (run: Run) => readonly number[],
     afterPosition: number,
     limit: number,
   ): readonly number[] {
     const positions = rows.map(([position]) => position)
-    for (const list of [frozen, active]) {
-      if (list === undefined || positions.length >= limit) continue
+    for (const run of [this.#frozen, this.#active]) {
+      if (run === undefined || positions.length >= limit) continue
+      const list = listIn(run)
       const start = firstAfter(list, afterPosition)
       positions.push(...list.slice(start, start + limit - positions.length))
     }

@@ -116,6 +116,7 @@ export const viewStoreMigrations: readonly Migration[] = [
         name TEXT NOT NULL,
         version INTEGER NOT NULL,
         indexes TEXT NOT NULL, -- JSON array of the index names, in the order of their keys
+        documents_table TEXT NOT NULL, -- its index entries are in a table of that name and '_index'
         checkpoint INTEGER NOT NULL,
         UNIQUE (name, version)
       ) STRICT;

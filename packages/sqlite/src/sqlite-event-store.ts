@@ -6,6 +6,8 @@ import {
   type AppendOptions,
   type AppendResult,
   type CommandRecord,
+  checkCommandRecord,
+  checkLoadOptions,
   checkOptions,
   checkReadOptions,
   createUuidGenerator,
@@ -44,7 +46,7 @@ export interface SqliteEventStoreOptions {
   /** Makes event ids. */
   readonly newId?: () => string
   readonly limits?: Partial<EventStoreLimits>
-  /** Memory for pages of the file, in MiB; 64 when left out. */
+  /** Memory for pages of the file, in MiB; 16 when left out. */
   readonly cacheMegabytes?: number
 }
 
@@ -90,7 +92,7 @@ export class SqliteEventStore implements EventStore {
         kind: 'an event store',
         migrations: eventStoreMigrations,
         synchronous: 'FULL',
-        cacheMegabytes: options.cacheMegabytes ?? 64,
+        cacheMegabytes: options.cacheMegabytes ?? 16,
       })
       this.#log = new EventLog(this.#database, options.path, now)
     } catch (error) {
@@ -133,8 +135,8 @@ export class SqliteEventStore implements EventStore {
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
-    checkOptions('loadEvents', options, ['fromVersion', 'toVersion', 'limit'])
-    return this.#read(() => this.#log.load(aggregate, options))
+    const checked = checkLoadOptions(options)
+    return this.#read(() => this.#log.load(aggregate, checked))
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
@@ -156,7 +158,8 @@ export class SqliteEventStore implements EventStore {
     return this.#read(() => this.#log.findCommand(aggregate, commandId))
   }
 
-  recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+  async recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    checkCommandRecord(aggregate, record)
     return this.#commits.enqueue(() => this.#log.recordCommand(aggregate, record))
   }
 

@@ -3,14 +3,15 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import {
   checkFindOptions,
+  checkListOptions,
   checkOptions,
-  checkPageLimit,
   encodeJson,
   type FindOptions,
   type FoundRow,
   type IndexValue,
   InvalidDefinitionError,
   indexValuesOf,
+  type ListOptions,
   Signal,
   StaleCheckpointError,
   StoreClosedError,
@@ -30,7 +31,7 @@ import { type EntryCondition, findStatement, openViewTables, type ViewTables } f
 export interface SqliteViewStoreOptions {
   /** The database file; it is made when it does not exist, its folder is not. Not the event store's file. */
   readonly path: string
-  /** Memory for pages of the file, in MiB; 64 when left out. */
+  /** Memory for pages of the file, in MiB; 16 when left out. */
   readonly cacheMegabytes?: number
 }
 
@@ -70,7 +71,7 @@ export class SqliteViewStore implements ViewStore {
       kind: 'a view store',
       migrations: viewStoreMigrations,
       synchronous: 'NORMAL',
-      cacheMegabytes: (options.cacheMegabytes ?? 32) / 2,
+      cacheMegabytes: (options.cacheMegabytes ?? 16) / 2,
     }
     this.#writer = openDatabaseFile(file)
     this.#reader = openDatabaseFile(file)
@@ -129,19 +130,16 @@ export class SqliteViewStore implements ViewStore {
     })
   }
 
-  async list(
-    view: ViewDefinition,
-    options?: { readonly afterId?: string; readonly limit?: number },
-  ): Promise<readonly ViewRow[]> {
-    const limit = checkPageLimit(`list ${view.viewName}`, options?.limit)
-    return this.#read(() =>
-      this.#open(view)
-        .read.listDocuments.all(options?.afterId ?? '', limit)
-        .map((row) => {
-          const { id, document } = row as { readonly id: string; readonly document: string }
-          return { id, view: JSON.parse(document) as unknown }
-        }),
-    )
+  async list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]> {
+    const { afterId, limit } = checkListOptions(view.viewName, options)
+    return this.#read(() => {
+      const { listDocuments, listDocumentsAfter } = this.#open(view).read
+      const rows = afterId === undefined ? listDocuments.all(limit) : listDocumentsAfter.all(afterId, limit)
+      return rows.map((row) => {
+        const { id, document } = row as { readonly id: string; readonly document: string }
+        return { id, view: JSON.parse(document) as unknown }
+      })
+    })
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
@@ -181,7 +179,8 @@ export class SqliteViewStore implements ViewStore {
 
   /**
    * The door to plain SQL, for reading. Each view has a table `<ViewName>_v<version>` with the columns `id` and
-   * `document` (JSON), and a table `<ViewName>_v<version>_index` with `index_key`, `value` and `id`.
+   * `document` (JSON), and a table `<ViewName>_v<version>_index` with `index_key`, `value` and `id`; the table `views`
+   * says which.
    * @param sql one SELECT statement
    * @param parameters for its placeholders
    * @returns plain rows

@@ -22,6 +22,7 @@ export interface ReadStatements {
   readonly selectCheckpoint: StatementSync
   readonly selectDocument: StatementSync
   readonly listDocuments: StatementSync
+  readonly listDocumentsAfter: StatementSync
   readonly countDocuments: StatementSync
   readonly countEntries: StatementSync
   readonly countAllEntries: StatementSync
@@ -37,8 +38,18 @@ export interface WriteStatements {
   readonly deleteEntry: StatementSync
 }
 
-const selectView = 'SELECT key, indexes FROM views WHERE name = ? AND version = ?'
-const insertView = 'INSERT INTO views (name, version, indexes, checkpoint) VALUES (?, ?, ?, 0) RETURNING key, indexes'
+const selectView = 'SELECT key, indexes, documents_table FROM views WHERE name = ? AND version = ?'
+const insertView = `INSERT INTO views (name, version, indexes, documents_table, checkpoint) VALUES (?, ?, ?, ?, 0)
+  RETURNING key, indexes, documents_table`
+// SQLite compares table names without regard to case, and keeps names that begin with sqlite_ for itself.
+const isNameTaken = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE) OR ?1 LIKE 'sqlite\\_%' ESCAPE '\\' AS taken`
+
+interface ViewRecord {
+  readonly key: number
+  /** JSON array of names. */
+  readonly indexes: string
+  readonly documents_table: string
+}
 
 /**
  * Finds a view's tables, or makes them.
@@ -52,19 +63,15 @@ export function openViewTables(
   view: ViewDefinition,
 ): ViewTables | 'other-indexes' {
   const indexes = JSON.stringify(Object.keys(view.indexes).sort())
-  const documentsTable = `${view.viewName}_v${view.version}`
-  const entriesTable = `${documentsTable}_index`
   writer.exec('BEGIN IMMEDIATE')
   try {
     const known = writer.prepare(selectView).get(view.viewName, view.version)
-    const row = (known ?? writer.prepare(insertView).get(view.viewName, view.version, indexes)) as {
-      key: number
-      indexes: string
-    }
-    if (known === undefined) writer.exec(createTables(documentsTable, entriesTable))
+    const row = (known ?? createView(writer, view, indexes)) as unknown as ViewRecord
     writer.exec('COMMIT')
     if (row.indexes !== indexes) return 'other-indexes'
     const names = JSON.parse(row.indexes) as readonly string[]
+    const documentsTable = row.documents_table
+    const entriesTable = `${documentsTable}_index`
     return {
       key: row.key,
       indexKeys: new Map(names.map((name, index) => [name, index])),
@@ -77,6 +84,18 @@ export function openViewTables(
     if (writer.isTransaction) writer.exec('ROLLBACK')
     throw error
   }
+}
+
+function createView(writer: DatabaseSync, view: ViewDefinition, indexes: string): unknown {
+  const wanted = `${view.viewName}_v${view.version}`
+  const { taken } = writer.prepare(isNameTaken).get(wanted) as { readonly taken: number }
+  const { next } = writer.prepare('SELECT coalesce(max(key), 0) + 1 AS next FROM views').get() as {
+    readonly next: number
+  }
+  const documentsTable = taken === 0 ? wanted : `view_${next}`
+  const record = writer.prepare(insertView).get(view.viewName, view.version, indexes, documentsTable)
+  writer.exec(createTables(documentsTable, `${documentsTable}_index`))
+  return record
 }
 
 function createTables(documents: string, entries: string): string {
@@ -98,7 +117,8 @@ function prepareRead(database: DatabaseSync, documents: string, entries: string)
   return {
     selectCheckpoint: database.prepare('SELECT checkpoint FROM views WHERE key = ?'),
     selectDocument: database.prepare(`SELECT document FROM "${documents}" WHERE id = ?`),
-    listDocuments: database.prepare(`SELECT id, document FROM "${documents}" WHERE id > ? ORDER BY id LIMIT ?`),
+    listDocuments: database.prepare(`SELECT id, document FROM "${documents}" ORDER BY id LIMIT ?`),
+    listDocumentsAfter: database.prepare(`SELECT id, document FROM "${documents}" WHERE id > ? ORDER BY id LIMIT ?`),
     countDocuments: database.prepare(`SELECT count(*) AS count FROM "${documents}"`),
     countEntries: database.prepare(`SELECT count(*) AS count FROM "${entries}" WHERE index_key = ? AND value = ?`),
     countAllEntries: database.prepare(`SELECT count(DISTINCT id) AS count FROM "${entries}" WHERE index_key = ?`),
