@@ -1,10 +1,11 @@
 /** An aggregate's state at any past moment, and how it came about. */
 
+import { checkOptions } from '../errors/check-options.ts'
 import { ValidationError } from '../errors/input-errors.ts'
 import { type DomainEvent, decodeEvent } from '../event-store/domain-event.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import type { EventStore } from '../event-store/event-store.ts'
-import { parseTimestamp } from '../event-store/event-store-options.ts'
+import { checkLoadOptions, parseTimestamp } from '../event-store/event-store-options.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import {
   applyEvent,
@@ -80,13 +81,11 @@ export async function historyOf<TState>(
   aggregateId: string,
   options: { readonly fromVersion?: number; readonly limit?: number } = {},
 ): Promise<readonly HistoryEntry<TState>[]> {
+  checkOptions('historyOf', options, ['fromVersion', 'limit'])
   const { aggregateType } = definition
-  const fromVersion = Math.max(1, options.fromVersion ?? 1)
+  const { fromVersion, limit } = checkLoadOptions({ ...options, limit: options.limit ?? 100 })
   const start = await loadAggregate(definition, eventStore, emptyAggregate(definition, aggregateId), fromVersion - 1)
-  const envelopes = await eventStore.loadEvents(
-    { aggregateType, aggregateId },
-    { fromVersion, limit: options.limit ?? 100 },
-  )
+  const envelopes = await eventStore.loadEvents({ aggregateType, aggregateId }, { fromVersion, limit })
   let { state } = start
   return envelopes.map((envelope) => {
     const event = decodeEvent(envelope, definition.upcasters)
