@@ -108,7 +108,8 @@ export class ProcessorRunner {
       this.#abort = undefined
       throw error
     }
-    this.#loop = this.#run(abort.signal)
+    // It may have been stopped meanwhile.
+    if (!abort.signal.aborted) this.#loop = this.#run(abort.signal)
   }
 
   /** Finishes the batch under way, then stops. What it has not saved is processed again by the next start. */

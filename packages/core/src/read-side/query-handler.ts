@@ -59,6 +59,7 @@ export class QueryHandler {
     const definition = this.#queries.get(query.queryType)
     if (definition === undefined) throw new UnknownNameError('unknown-query', query.queryType, this.#queries.keys())
     const subject = `query ${query.queryType}`
+    checkOptions(subject, query, ['queryType', 'parameters', 'afterPosition', 'waitMs'])
     const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
     const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
       least: 0,

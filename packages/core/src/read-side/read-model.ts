@@ -42,12 +42,14 @@ export function createReadModel<TView, TIndex extends string>(
   return {
     async get(id) {
       await ready()
-      return (await viewStore.getMany(view, [id])).get(id) as TView | undefined
+      const known = id.toWellFormed()
+      return (await viewStore.getMany(view, [known])).get(known) as TView | undefined
     },
     async getMany(ids) {
       await ready()
-      const found = await viewStore.getMany(view, ids)
-      return ids.flatMap((id) => (found.has(id) ? [found.get(id) as TView] : []))
+      const known = ids.map((id) => id.toWellFormed())
+      const found = await viewStore.getMany(view, known)
+      return known.flatMap((id) => (found.has(id) ? [found.get(id) as TView] : []))
     },
     async find(index, options) {
       await ready()

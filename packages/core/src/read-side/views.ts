@@ -6,6 +6,7 @@ import type { IndexValue, ViewChange, ViewDefinition, ViewRow, ViewStore } from 
 /**
  * What a projection's handler works with. Changes are collected and applied in the order of the calls; the documents they
  * need are read together, once from one checkpoint to the next. Documents are never changed in place: give new ones.
+ * An id is any string; half surrogates in it, which cannot be stored as text, are replaced.
  */
 export interface Views<TView = unknown> {
   /** Puts a document, whether or not one is there. */
@@ -48,21 +49,22 @@ export class ViewSession<TView> implements Views<TView> {
   }
 
   set(id: string, view: TView): void {
-    this.#pending.push({ id, change: () => view })
+    this.update(id, () => view)
   }
 
   update(id: string, change: (view: TView | undefined) => TView | undefined): void {
-    this.#pending.push({ id, change })
+    this.#pending.push({ id: id.toWellFormed(), change })
   }
 
   delete(id: string): void {
-    this.#pending.push({ id, change: () => undefined })
+    this.update(id, () => undefined)
   }
 
   async get(id: string): Promise<TView | undefined> {
+    const known = id.toWellFormed()
     await this.apply()
-    await this.#read([id])
-    return this.#slots.get(id)?.after
+    await this.#read([known])
+    return this.#slots.get(known)?.after
   }
 
   async find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
