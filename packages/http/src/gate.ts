@@ -1,7 +1,7 @@
 /** Decides whether a request may come in at all. */
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { UnauthenticatedError } from '@cim/core'
+import { problemWithId, UnauthenticatedError } from '@cim/core'
 import type { Authenticate, Principal } from './principal.ts'
 import { HttpRequestError } from './problems/http-errors.ts'
 
@@ -74,6 +74,10 @@ export class Gate {
   async #ask(authenticate: Authenticate, request: Request): Promise<Principal> {
     const principal = await authenticate(request)
     if (principal === undefined) throw new UnauthenticatedError('The request does not say who sends it.')
+    for (const name of ['userId', 'sessionId'] as const) {
+      const problem = principal[name] === undefined ? undefined : problemWithId(principal[name])
+      if (problem !== undefined) throw new TypeError(`authenticate: ${name} ${problem}`)
+    }
     return principal
   }
 

@@ -1,9 +1,16 @@
 /** One OpenAPI operation per command and per query. */
 
-import { type AggregateDefinition, jsonSchemaOf, type QueryDefinition } from '@cim/core'
+import type { AggregateDefinition, QueryDefinition } from '@cim/core'
 import { maxWaitMs, reservedParameters } from '../routes/query-route.ts'
 import { jsonResponse, parameterRef, problemResponses, queryParameter } from './common.ts'
-import { commandSchemaName, type JsonSchema, rebase, refTo, resultSchemaName } from './schemas.ts'
+import {
+  commandSchemaName,
+  componentOf,
+  type JsonSchema,
+  parametersSchemaName,
+  refTo,
+  resultSchemaName,
+} from './schemas.ts'
 
 const acknowledgment = refTo('CommandAcknowledgment')
 
@@ -101,23 +108,19 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
 
 /** A repeated key is an array; that is what OpenAPI calls style `form`, exploded, and what it takes when nothing is said. */
 function parametersOf({ queryType, parameters }: QueryDefinition): readonly object[] {
-  const schema = jsonSchemaOf(parameters) as {
+  const schema: {
     readonly properties?: Readonly<Record<string, JsonSchema>>
     readonly required?: readonly string[]
-    readonly $defs?: JsonSchema
-  }
+  } = componentOf(parametersSchemaName(queryType), parameters)
   if (schema.properties === undefined) {
     return [{ name: 'parameters', in: 'query', schema: { type: 'object', additionalProperties: true } }]
   }
   return Object.entries(schema.properties)
     .filter(([name]) => !reservedParameters.includes(name))
-    .map(([name, property], index) => ({
+    .map(([name, property]) => ({
       name,
       in: 'query',
       required: schema.required?.includes(name) === true,
-      schema: rebase(
-        schema.$defs === undefined ? property : { ...property, $defs: schema.$defs },
-        `#/paths/~1queries~1${queryType}/get/parameters/${index}/schema`,
-      ),
+      schema: property,
     }))
 }

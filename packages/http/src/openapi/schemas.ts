@@ -1,6 +1,6 @@
 /** JSON Schemas of an application's messages, as components of an OpenAPI document. */
 
-import { type Application, escapePointer, jsonSchemaOf } from '@cim/core'
+import { type Application, escapePointer, jsonSchemaOf, type Schema } from '@cim/core'
 
 /** A JSON Schema, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -25,17 +25,30 @@ export function resultSchemaName(queryType: string): string {
   return `result.${queryType}`
 }
 
+/** @returns the component's name */
+export function parametersSchemaName(queryType: string): string {
+  return `parameters.${queryType}`
+}
+
+/** @returns a schema as it stands among the components under a name */
+export function componentOf(name: string, schema: Schema): JsonSchema {
+  return rebase(jsonSchemaOf(schema), `#/components/schemas/${escapePointer(name)}`) as JsonSchema
+}
+
 /** @returns every message's schema by its component's name */
 export function messageSchemas({ aggregates, queries }: Application): Readonly<Record<string, JsonSchema>> {
   const schemas: Record<string, JsonSchema> = {}
-  const add = (name: string, schema: Parameters<typeof jsonSchemaOf>[0]): void => {
-    schemas[name] = rebase(jsonSchemaOf(schema), `#/components/schemas/${escapePointer(name)}`) as JsonSchema
+  const add = (name: string, schema: Schema): void => {
+    schemas[name] = componentOf(name, schema)
   }
   for (const { aggregateType, commands, events } of aggregates.values()) {
     for (const [commandType, schema] of Object.entries(commands)) add(commandSchemaName(commandType), schema)
     for (const [eventType, schema] of Object.entries(events)) add(eventSchemaName(aggregateType, eventType), schema)
   }
-  for (const { queryType, result } of queries) add(resultSchemaName(queryType), result)
+  for (const { queryType, parameters, result } of queries) {
+    add(parametersSchemaName(queryType), parameters)
+    add(resultSchemaName(queryType), result)
+  }
   return schemas
 }
 
@@ -47,7 +60,7 @@ const dataKeywords = new Set(['const', 'default', 'enum', 'examples'])
  * @param schema what stood at the root of its own document
  * @param place a JSON pointer to where it stands now, with `#`
  */
-export function rebase(schema: unknown, place: string): unknown {
+function rebase(schema: unknown, place: string): unknown {
   if (Array.isArray(schema)) return schema.map((each) => rebase(each, place))
   if (typeof schema !== 'object' || schema === null) return schema
   return Object.fromEntries(
