@@ -71,6 +71,7 @@ export {
 } from './event-store/event-store-options.ts'
 export { canonicalJson, hashText } from './event-store/fingerprint.ts'
 export { type FollowedLog, followLog } from './event-store/follow-log.ts'
+export { createIsoFormatter } from './event-store/iso-time.ts'
 export { type EncodedJson, encodeJson, escapePointer } from './event-store/json.ts'
 export { checkCommandRecord, type PreparedEvent, prepareAppend } from './event-store/prepare-append.ts'
 export { checkCommand, findRepeat, repeatedAppend } from './event-store/repeats.ts'

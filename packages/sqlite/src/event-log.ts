@@ -8,6 +8,7 @@ import {
   type CommandRecord,
   ConcurrencyError,
   checkCommand,
+  createIsoFormatter,
   type DomainEventEnvelope,
   findRepeat,
   hashText,
@@ -29,11 +30,10 @@ export class EventLog {
   readonly aggregates: AggregateKeys
   readonly #path: string
   readonly #now: () => number
+  readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #statements: { readonly [Name in keyof typeof eventStoreSql]: StatementSync }
   #position = 0
   #recordedAt = 0
-  #isoTime = 0
-  #isoText = ''
 
   constructor(database: DatabaseSync, path: string, now: () => number) {
     this.#path = path
@@ -322,15 +322,6 @@ export class EventLog {
       },
       this.#path,
     )
-  }
-
-  /** Many events share a millisecond. */
-  #toIso(time: number): string {
-    if (time !== this.#isoTime) {
-      this.#isoTime = time
-      this.#isoText = new Date(time).toISOString()
-    }
-    return this.#isoText
   }
 }
 

@@ -112,6 +112,7 @@ function prepareEvent(
 /** @returns the metadata without properties that are undefined */
 function checkMetadata(metadata: EventMetadata): EventMetadata {
   let isExact = true
+  let good: unknown
   for (const [name, value] of Object.entries(metadata)) {
     if (!metadataNames.has(name)) {
       throw new ValidationError('event metadata', [
@@ -119,7 +120,9 @@ function checkMetadata(metadata: EventMetadata): EventMetadata {
       ])
     }
     if (value === undefined) isExact = false
-    else checkId(value, `event metadata`, `/metadata/${name}`)
+    // Correlation, causation and command are one id for the events of a root command.
+    else if (value !== good) checkId(value, 'event metadata', `/metadata/${name}`)
+    good = value
   }
   if (isExact) return metadata
   return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined))

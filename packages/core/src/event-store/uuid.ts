@@ -28,10 +28,9 @@ export function createUuidGenerator(now: () => number = Date.now): () => string 
     counter = time === newest ? counter + 1 : (byteAt(pool, used) << 3) | (byteAt(pool, used + 1) & 7)
     newest = counter > 0xfff ? time + 1 : time
     if (counter > 0xfff) counter = 0
-    const tail: number[] = []
-    for (let index = 2; index < bytesPerId; index++) tail.push(byteAt(pool, used + index))
+    const start = used + 2
     used += bytesPerId
-    return formatUuid(newest.toString(16).padStart(12, '0'), 0x7000 | counter, tail)
+    return formatUuid(newest.toString(16).padStart(12, '0'), 0x7000 | counter, pool, start)
   }
 }
 
@@ -50,15 +49,16 @@ export function deriveUuid(scope: string, name: string): string {
     ? (name.slice(0, 8) + name.slice(9, 13)).toLowerCase()
     : Array.from(hash.subarray(10, 16), (byte) => hex[byte]).join('')
   const version = isTimeOrdered ? 0x7000 : 0x8000
-  return formatUuid(time, version | (((byteAt(hash, 0) << 8) | byteAt(hash, 1)) & 0xfff), [...hash.subarray(2, 10)])
+  return formatUuid(time, version | (((byteAt(hash, 0) << 8) | byteAt(hash, 1)) & 0xfff), hash, 2)
 }
 
-function formatUuid(time: string, versionAndMore: number, tail: readonly number[]): string {
-  const digit = (index: number): string => hex[tail[index] ?? 0] ?? ''
-  const variant = hex[((tail[0] ?? 0) & 0x3f) | 0x80] ?? ''
+/** Takes the last 8 bytes of the id from `bytes`, beginning at `start`. */
+function formatUuid(time: string, versionAndMore: number, bytes: Uint8Array, start: number): string {
+  const digits = (offset: number): string => hex[byteAt(bytes, start + offset)] ?? ''
+  const variant = hex[(byteAt(bytes, start) & 0x3f) | 0x80] ?? ''
   return (
-    `${time.slice(0, 8)}-${time.slice(8)}-${versionAndMore.toString(16)}-${variant}${digit(1)}-` +
-    `${digit(2)}${digit(3)}${digit(4)}${digit(5)}${digit(6)}${digit(7)}`
+    `${time.slice(0, 8)}-${time.slice(8)}-${versionAndMore.toString(16)}-${variant}${digits(1)}-` +
+    `${digits(2)}${digits(3)}${digits(4)}${digits(5)}${digits(6)}${digits(7)}`
   )
 }
 

@@ -14,6 +14,7 @@ import { type EntityId, problemWithId } from '../event-store/aggregate-ref.ts'
 import type { EventMetadata } from '../event-store/event-metadata.ts'
 import type { AppendResult, CommandIdentity, CommandRecord, EventStore } from '../event-store/event-store.ts'
 import { canonicalJson, hashText } from '../event-store/fingerprint.ts'
+import { createIsoFormatter } from '../event-store/iso-time.ts'
 import { createUuidGenerator, deriveUuid } from '../event-store/uuid.ts'
 import { parseWith } from '../schema/schema.ts'
 import type { Command, DecidableCommand } from './command.ts'
@@ -76,6 +77,7 @@ export class CommandHandler {
   readonly #authorize: Authorize | undefined
   readonly #maxAttempts: number
   readonly #now: () => number
+  readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #newId: () => string
 
   constructor(options: CommandHandlerOptions) {
@@ -196,7 +198,7 @@ export class CommandHandler {
     loaded: RepositoryEntry,
   ): Decision | 'version-mismatch' {
     if (expectedVersion !== undefined && expectedVersion !== loaded.version) return 'version-mismatch'
-    return definition.decide(loaded.state, command, { now: new Date(this.#now()).toISOString() })
+    return definition.decide(loaded.state, command, { now: this.#toIso(this.#now()) })
   }
 
   /** Acknowledges a command that appends nothing, and remembers the outcome when it can be repeated. */
@@ -212,7 +214,7 @@ export class CommandHandler {
       status: isRejection(decision) ? 'Rejected' : 'Accepted',
       version,
       position,
-      timestamp: new Date(this.#now()).toISOString(),
+      timestamp: this.#toIso(this.#now()),
       ...(isRejection(decision) ? { reason: decision.rejected } : undefined),
     }
     const aggregate = { aggregateType: definition.aggregateType, aggregateId: command.aggregateId }

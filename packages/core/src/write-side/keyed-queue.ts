@@ -17,12 +17,11 @@ export class KeyedQueue {
   run<TResult>(key: string, task: () => Promise<TResult>): Promise<TResult> {
     const tail = this.#tails.get(key)
     const result = tail === undefined ? task() : tail.then(task)
-    const settled: Promise<unknown> = result.then(ignore, ignore).then(() => {
+    const forget = (): void => {
       if (this.#tails.get(key) === settled) this.#tails.delete(key)
-    })
+    }
+    const settled: Promise<void> = result.then(forget, forget)
     this.#tails.set(key, settled)
     return result
   }
 }
-
-function ignore(): void {}
