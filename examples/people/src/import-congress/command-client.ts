@@ -23,7 +23,7 @@ export class ServiceUnavailableError extends CimError {
 }
 
 const firstDelayMs = 50
-const mostDelayMs = 1000
+const mostDelayMs = 250
 const requestTimeoutMs = 30_000
 
 /** Sends what may be sent again: every command carries its id as the idempotency key. */

@@ -1,0 +1,85 @@
+/** The People service as a process of its own, for tests that stop it, politely or not. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+
+/** What the service is started with. */
+export interface ServiceProcessOptions {
+  readonly dataFolder: string
+  /** Any free one when left out. */
+  readonly port?: number
+}
+
+const main = join(import.meta.dirname, '../main.ts')
+
+/** A running service. */
+export class ServiceProcess implements AsyncDisposable {
+  /** Where it listens. */
+  readonly url: string
+  readonly #child: ChildProcess
+  readonly #exited: Promise<number | null>
+
+  private constructor(child: ChildProcess, exited: Promise<number | null>, url: string) {
+    this.#child = child
+    this.#exited = exited
+    this.url = url
+  }
+
+  /** Resolves once it listens. @throws {Error} with what it said when it ended instead */
+  static async start({ dataFolder, port = 0 }: ServiceProcessOptions): Promise<ServiceProcess> {
+    const child = spawnService(['--port', String(port), '--data', dataFolder])
+    const exited = once(child, 'exit').then(([code]) => code as number | null)
+    let said = ''
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const hear = (text: Buffer): void => {
+      said += text.toString()
+      const url = /listens on (http:\S+)/.exec(said)?.[1]
+      if (url !== undefined) resolve(url)
+    }
+    child.stdout?.on('data', hear)
+    child.stderr?.on('data', hear)
+    void exited.then((code) => reject(new Error(`The service ended with exit code ${code}: ${said}`)))
+    return new ServiceProcess(child, exited, await promise)
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port)
+  }
+
+  /** Sends a signal and waits for the end. @returns the exit code, null when the signal ended it */
+  async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<number | null> {
+    this.#child.kill(signal)
+    return this.#exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL')
+  }
+}
+
+/** @param args of the service's command line */
+export function spawnService(args: readonly string[], environment: NodeJS.ProcessEnv = process.env): ChildProcess {
+  return spawn(process.execPath, ['--conditions=@cim/source', main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment,
+  })
+}
+
+/** Runs a service that is expected to end by itself. */
+export async function runToEnd(
+  args: readonly string[],
+  environment?: NodeJS.ProcessEnv,
+): Promise<{ readonly exitCode: number | null; readonly output: string; readonly errors: string }> {
+  const child = spawnService(args, environment)
+  let output = ''
+  let errors = ''
+  child.stdout?.on('data', (text: Buffer) => {
+    output += text.toString()
+  })
+  child.stderr?.on('data', (text: Buffer) => {
+    errors += text.toString()
+  })
+  const [exitCode] = (await once(child, 'close')) as [number | null]
+  return { exitCode, output, errors }
+}
