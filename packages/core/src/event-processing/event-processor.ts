@@ -16,8 +16,11 @@ export interface EventProcessor {
    * @returns the position up to which everything has been processed, 0 at the beginning
    */
   getCheckpoint(): Promise<number>
-  /** Processes events that follow the last ones without a gap. Their effects wait for {@link saveCheckpoint}. */
-  process(events: readonly DomainEventEnvelope[]): Promise<void>
+  /**
+   * Processes events that follow the last ones without a gap. Their effects wait for {@link saveCheckpoint}.
+   * @returns how many effects are waiting; the runner saves when they become many
+   */
+  process(events: readonly DomainEventEnvelope[]): Promise<number>
   /** Makes all effects since the last checkpoint durable together with the new one: all or nothing. */
   saveCheckpoint(position: number): Promise<void>
 }

@@ -28,6 +28,7 @@ function flaky(failsAt: number, times: number) {
         if (position === failsAt && failures++ < times) throw new Error(`failure ${failures}`)
         seen.push(position)
       }
+      return 0
     },
     saveCheckpoint: async (position) => void saved.push(position),
   }

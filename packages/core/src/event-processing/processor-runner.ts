@@ -14,7 +14,7 @@ export interface ProcessorRunnerOptions {
   readonly processor: EventProcessor
   /** The most events read and processed in one go; 1,000 when left out. */
   readonly batchSize?: number
-  /** The most events between two checkpoints while there is a backlog; 20,000 when left out. */
+  /** The most events between two checkpoints while there is a backlog; 100,000 when left out. */
   readonly eventsPerCheckpoint?: number
   /** Waits between attempts at a batch that failed; 100 ms to 30 s when left out. */
   readonly retryDelay?: RetryDelay
@@ -38,6 +38,9 @@ export interface ProcessorStatus {
   /** The newest failure's message, if the newest attempt failed. */
   readonly lastError: string | undefined
 }
+
+/** Effects wait in memory until they are saved: not more than about so many. */
+const mostUnsavedEffects = 20_000
 
 /** Owns the loop of one processor. */
 export class ProcessorRunner {
@@ -75,7 +78,7 @@ export class ProcessorRunner {
     this.#eventsPerCheckpoint = checkWholeNumber(
       'ProcessorRunner',
       'eventsPerCheckpoint',
-      options.eventsPerCheckpoint ?? 20_000,
+      options.eventsPerCheckpoint ?? 100_000,
       { least: 1 },
     )
     this.#retryDelay = options.retryDelay ?? { firstMs: 100, mostMs: 30_000 }
@@ -112,7 +115,7 @@ export class ProcessorRunner {
     if (!abort.signal.aborted) this.#loop = this.#run(abort.signal)
   }
 
-  /** Finishes the batch under way, then stops. What it has not saved is processed again by the next start. */
+  /** Finishes the batch under way and saves, then stops. */
   async stop(): Promise<void> {
     this.#abort?.abort()
     this.#stopping.notify()
@@ -149,22 +152,29 @@ export class ProcessorRunner {
       batchSize: this.#batchSize,
       signal,
     })
+    let reached = this.#position
     let unsavedEvents = 0
     for await (const { events, position } of batches) {
-      await this.#processor.process(events)
+      const unsavedEffects = await this.#processor.process(events)
+      reached = position
       this.#processedEvents += events.length
       unsavedEvents += events.length
       // Over a backlog, many batches share a checkpoint and its commit.
       const isBacklog = events.length === this.#batchSize && position < (await this.#eventStore.headPosition())
-      if (!isBacklog || unsavedEvents >= this.#eventsPerCheckpoint) {
-        await this.#processor.saveCheckpoint(position)
-        this.#position = position
-        this.#failures = 0
-        this.#lastError = undefined
+      if (!isBacklog || unsavedEvents >= this.#eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects) {
+        await this.#saveCheckpoint(position)
         unsavedEvents = 0
       }
       // A long backlog must not keep everyone else in this process from running.
       await nextTurn()
     }
+    if (reached > this.#position) await this.#saveCheckpoint(reached)
+  }
+
+  async #saveCheckpoint(position: number): Promise<void> {
+    await this.#processor.saveCheckpoint(position)
+    this.#position = position
+    this.#failures = 0
+    this.#lastError = undefined
   }
 }

@@ -38,13 +38,14 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
     return this.#checkpoint
   }
 
-  async process(events: readonly DomainEventEnvelope[]): Promise<void> {
+  async process(events: readonly DomainEventEnvelope[]): Promise<number> {
     for (const envelope of events) {
       const event = decodeEvent(envelope, this.#projection.upcasters.get(envelope.aggregateType))
       const handling = this.#projection.project(event, this.#session)
       if (handling !== undefined) await handling
     }
     await this.#session.apply()
+    return this.#session.touchedDocuments
   }
 
   async saveCheckpoint(position: number): Promise<void> {

@@ -80,6 +80,11 @@ export class ViewSession<TView> implements Views<TView> {
     return [...rows].map(([id, view]) => ({ id, view })).sort((one, other) => compareStrings(one.id, other.id))
   }
 
+  /** How many documents have been touched since the last checkpoint. */
+  get touchedDocuments(): number {
+    return this.#touched.size
+  }
+
   /** Applies what handlers have asked for so far. */
   async apply(): Promise<void> {
     if (this.#pending.length === 0) return
