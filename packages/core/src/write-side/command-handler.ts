@@ -153,20 +153,21 @@ export class CommandHandler {
   ): Promise<CommandAcknowledgment> {
     for (let attempt = 1; ; attempt++) {
       signal?.throwIfAborted()
-      const first = await this.#findFirst(repository, parsed)
-      if (first !== undefined) return toAcknowledgment(parsed.command.aggregateId, first)
       try {
         return await this.#attempt(repository, parsed, attempt > 1)
       } catch (error) {
-        if (!hasErrorCode(error, 'concurrency')) throw error
-        const { actualVersion } = error as ConcurrencyError
-        if (parsed.expectedVersion !== undefined)
-          throw versionMismatch(repository, parsed, parsed.expectedVersion, actualVersion)
-        if (attempt >= this.#maxAttempts) throw error
+        const isConflict = hasErrorCode(error, 'concurrency')
+        if (isConflict && parsed.expectedVersion === undefined && attempt < this.#maxAttempts) continue
+        // What made this attempt fail may be what the command itself did the first time.
+        const first = await this.#findFirst(repository, parsed)
+        if (first !== undefined) return toAcknowledgment(parsed.command.aggregateId, first)
+        if (!isConflict || parsed.expectedVersion === undefined) throw error
+        throw versionMismatch(repository, parsed, parsed.expectedVersion, (error as ConcurrencyError).actualVersion)
       }
     }
   }
 
+  /** A repeat needs no look-up beforehand: appending and recording recognise the command id, whatever is decided now. */
   async #attempt(repository: Repository, parsed: ParsedCommand, refresh: boolean): Promise<CommandAcknowledgment> {
     let loaded = await repository.load(parsed.command.aggregateId, { refresh })
     let decision = this.#decide(repository, parsed, loaded)
