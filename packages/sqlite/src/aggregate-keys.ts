@@ -14,7 +14,7 @@ export interface AggregateHead {
   version: number
 }
 
-/** So many aggregates are kept in memory, the least recently written given up first. */
+/** So many aggregates are kept in memory; those that came first are given up first. */
 const mostHeads = 100_000
 
 /** Knows every aggregate's number and version, from memory or from the file. */
@@ -43,14 +43,14 @@ export class AggregateKeys {
 
   /** @returns the aggregate, undefined when the store has never heard of it */
   find(aggregate: AggregateRef): AggregateHead | undefined {
-    const name = nameOf(aggregate)
+    const type = this.#names.findAggregateType(aggregate.aggregateType)
+    if (type === undefined) return undefined
+    const name = nameOf(type, aggregate.aggregateId)
     const known = this.#heads.get(name)
     if (known !== undefined) return known
     // SQLite would replace half a surrogate pair, and so find another aggregate.
     if (!aggregate.aggregateId.isWellFormed()) return undefined
-    const type = this.#names.findAggregateType(aggregate.aggregateType)
-    const row =
-      type === undefined ? undefined : (this.#select.get(type, aggregate.aggregateId) as { key: number } | undefined)
+    const row = this.#select.get(type, aggregate.aggregateId) as { key: number } | undefined
     if (row === undefined) return undefined
     return this.#remember(name, {
       key: row.key,
@@ -64,17 +64,22 @@ export class AggregateKeys {
     const known = this.find(aggregate)
     if (known !== undefined) return known
     const { key } = this.#insert.get(aggregateTypeKey, aggregate.aggregateId) as { key: number }
-    return this.#remember(nameOf(aggregate), { key, aggregateId: aggregate.aggregateId, version: 0 })
+    return this.#remember(nameOf(aggregateTypeKey, aggregate.aggregateId), {
+      key,
+      aggregateId: aggregate.aggregateId,
+      version: 0,
+    })
   }
 
-  /** @returns the id behind a number */
-  idOf(key: number): string {
+  /** @returns the id behind a number, undefined when no aggregate has it */
+  idOf(key: number): string | undefined {
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    const { id } = this.#selectByKey.get(key) as { id: string }
-    this.#ids.set(key, id)
+    const row = this.#selectByKey.get(key) as { id: string } | undefined
+    if (row === undefined) return undefined
+    this.#ids.set(key, row.id)
     dropOldest(this.#ids)
-    return id
+    return row.id
   }
 
   #remember(name: string, head: AggregateHead): AggregateHead {
@@ -84,8 +89,8 @@ export class AggregateKeys {
   }
 }
 
-function nameOf({ aggregateType, aggregateId }: AggregateRef): string {
-  return `${aggregateType} ${aggregateId}`
+function nameOf(aggregateTypeKey: number, aggregateId: string): string {
+  return `${aggregateTypeKey} ${aggregateId}`
 }
 
 function dropOldest(map: Map<unknown, unknown>): void {

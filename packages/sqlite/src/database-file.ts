@@ -1,7 +1,7 @@
 /** Opens a database file with the settings that the guarantees need, and brings its schema up to date. */
 
 import { DatabaseSync } from 'node:sqlite'
-import { StoreCorruptError, StoreVersionError } from '@cim/core'
+import { StoreUnavailableError, StoreVersionError } from '@cim/core'
 import type { Migration } from './migrations.ts'
 import { toStoreError } from './sqlite-errors.ts'
 
@@ -18,17 +18,23 @@ export interface DatabaseFileOptions {
   readonly cacheMegabytes: number
 }
 
+/** A write-ahead log that grew longer, because a reader held on to an old state, is cut to this many bytes. */
+const longestIdleWal = 64 * 1024 * 1024
+
 /**
  * @throws {StoreCorruptError} when the file is not a database, or damaged
  * @throws {StoreVersionError} when it is of another kind, or written by a newer version
+ * @throws {StoreUnavailableError} when it cannot be opened as it must
  */
 export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(options.path, { timeout: 5000, enableForeignKeyConstraints: false })
     checkKind(database, options)
+    useWriteAheadLog(database, options.path)
     database.exec(
-      `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous}; PRAGMA cache_size = ${-1024 * options.cacheMegabytes}`,
+      `PRAGMA synchronous = ${options.synchronous}; PRAGMA cache_size = ${-1024 * options.cacheMegabytes};
+      PRAGMA journal_size_limit = ${longestIdleWal}`,
     )
     migrate(database, options)
     return database
@@ -45,6 +51,14 @@ function checkKind(database: DatabaseSync, { path, applicationId, kind }: Databa
   if (found === 0 && tables.tables === 0) return
   throw new StoreVersionError(
     `SQLite file ${path}: it exists and is not ${kind} of this software. Choose another path.`,
+  )
+}
+
+function useWriteAheadLog(database: DatabaseSync, path: string): void {
+  const mode = Object.values(database.prepare('PRAGMA journal_mode = WAL').get() ?? {})[0]
+  if (mode === 'wal') return
+  throw new StoreUnavailableError(
+    `SQLite file ${path}: its file system has no room for a write-ahead log beside it (journal mode is ${mode}). Choose a local disk.`,
   )
 }
 
@@ -67,18 +81,6 @@ function migrate(database: DatabaseSync, { path, applicationId, kind, migrations
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
-}
-
-/** @throws {StoreCorruptError} when SQLite finds the file's structure damaged */
-export function checkIntegrity(database: DatabaseSync, path: string): void {
-  const problems = database
-    .prepare('PRAGMA quick_check')
-    .all()
-    .map((row) => String(Object.values(row)[0]))
-  if (problems.length === 1 && problems[0] === 'ok') return
-  throw new StoreCorruptError(
-    `SQLite file ${path}: it is damaged (${problems.slice(0, 3).join('; ')}). Stop, keep a copy of it, and restore a backup.`,
-  )
 }
 
 function pragma(database: DatabaseSync, name: string): number {

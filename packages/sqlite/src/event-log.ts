@@ -20,23 +20,24 @@ import {
 import { type AggregateHead, AggregateKeys } from './aggregate-keys.ts'
 import { type EventRow, resolveSame, toEnvelope, toRow } from './event-row.ts'
 import { InternedNames } from './interned-names.ts'
-import { type IndexEntry, LogIndex } from './log-index.ts'
+import { type IndexEntry, type IndexPace, LogIndex } from './log-index.ts'
 import { eventStoreSql } from './sql.ts'
+import { parseStored } from './stored-json.ts'
 
 /** Everything in one place that a transaction of the event store works with. */
 export class EventLog {
   readonly names: InternedNames
   readonly index: LogIndex
   readonly aggregates: AggregateKeys
-  readonly #path: string
+  readonly path: string
   readonly #now: () => number
   readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #statements: { readonly [Name in keyof typeof eventStoreSql]: StatementSync }
   #position = 0
   #recordedAt = 0
 
-  constructor(database: DatabaseSync, path: string, now: () => number) {
-    this.#path = path
+  constructor(database: DatabaseSync, path: string, now: () => number, indexPace?: IndexPace) {
+    this.path = path
     this.#now = now
     const prepare = (sql: string): StatementSync => {
       const statement = database.prepare(sql)
@@ -47,7 +48,7 @@ export class EventLog {
       Object.entries(eventStoreSql).map(([name, sql]) => [name, prepare(sql)]),
     ) as never
     this.names = new InternedNames(database)
-    this.index = new LogIndex(database)
+    this.index = new LogIndex(database, indexPace)
     this.aggregates = new AggregateKeys(database, this.names, this.index)
     this.reload()
   }
@@ -63,7 +64,7 @@ export class EventLog {
     const [indexed] = (this.#statements.selectIndexedPosition.get() ?? [0]) as unknown as readonly [number]
     if (indexed > position) {
       throw new StoreCorruptError(
-        `SQLite file ${this.#path}: its indexes know position ${indexed}, the log ends at ${position}. Events are missing: restore a backup.`,
+        `SQLite file ${this.path}: its indexes know position ${indexed}, the log ends at ${position}. Events are missing: restore a backup.`,
       )
     }
     this.#position = position
@@ -105,7 +106,13 @@ export class EventLog {
     if (command !== undefined && first !== undefined) {
       checkCommand(aggregate, first, command)
       const { version, position, timestamp } = first
-      return { events: this.#eventsOfCommand(aggregate, first), version, position, timestamp, isRepeat: true }
+      return {
+        events: this.#eventsOfCommand(aggregate, command.commandId),
+        version,
+        position,
+        timestamp,
+        isRepeat: true,
+      }
     }
     if (expectedVersion !== 'any' && expectedVersion !== actual) {
       const present = this.load(aggregate, { fromVersion: expectedVersion + 1, limit: prepared.length })
@@ -127,8 +134,9 @@ export class EventLog {
       const position = ++this.#position
       const sequence = ++head.version
       const eventType = this.names.internEventType(aggregateType, aggregate.aggregateType, event.eventType)
-      const row = toRow(event, { position, aggregate: head.key, sequence, eventType, recordedAt })
-      this.#statements.insertEvent.run(...(row as readonly SQLInputValue[]), fingerprint)
+      const place = { position, aggregate: head.key, sequence, eventType, recordedAt, commandFingerprint: fingerprint }
+      const row = toRow(event, place)
+      this.#statements.insertEvent.run(...(row as readonly SQLInputValue[]))
       this.index.add({ position, aggregate: head.key, sequence, aggregateType, causes: causesOf(row[7], row[8]) })
       const { eventId, schemaVersion, eventData, metadata } = event
       const { aggregateId } = aggregate
@@ -154,15 +162,9 @@ export class EventLog {
     const from = Math.max(1, options.fromVersion ?? 1)
     if (head === undefined || from > head.version) return []
     const to = Math.min(options.toVersion ?? head.version, head.version, from + (options.limit ?? head.version) - 1)
-    const tail = this.index.tailOf(head.key, to)
-    const rows: EventRow[] = []
-    if (from < tail.firstSequence) {
-      const last = Math.min(to, tail.firstSequence - 1)
-      rows.push(
-        ...(this.#statements.selectAggregateEvents.all(head.key, from, last, last - from + 1) as unknown as EventRow[]),
-      )
-    }
-    rows.push(...this.#rowsAt(tail.positions.slice(Math.max(0, from - tail.firstSequence))))
+    const { firstSequence, positions } = this.index.tailOf(head.key, from, to)
+    const stored = from < firstSequence ? this.#storedRows(head, from, Math.min(to, firstSequence - 1)) : []
+    const rows = positions.length === 0 ? stored : stored.concat(this.#rowsAt(positions))
     this.#checkSequences(aggregate, head, rows, from, to)
     return rows.map((row) => this.toEnvelope(row))
   }
@@ -179,9 +181,14 @@ export class EventLog {
       rows.every((row, offset) => row[2] === from + offset && row[1] === head.key)
     if (isWhole) return
     throw new StoreCorruptError(
-      `SQLite file ${this.#path}: ${aggregate.aggregateType} ${JSON.stringify(aggregate.aggregateId)} has version ${head.version}, but its events ` +
+      `SQLite file ${this.path}: ${aggregate.aggregateType} ${JSON.stringify(aggregate.aggregateId)} has version ${head.version}, but its events ` +
         `${from} to ${to} are not all there. Keep a copy of the file, and restore a backup.`,
     )
+  }
+
+  #storedRows({ key }: AggregateHead, from: number, to: number): readonly EventRow[] {
+    const rows = this.#statements.selectAggregateEvents.all(key, from, to, to - from + 1)
+    return rows as unknown as readonly EventRow[]
   }
 
   #rowsAt(positions: readonly number[]): readonly EventRow[] {
@@ -191,14 +198,20 @@ export class EventLog {
 
   /** @returns events at these positions, in order */
   readAt(positions: readonly number[]): readonly DomainEventEnvelope[] {
-    return this.#rowsAt(positions).map((row) => this.toEnvelope(row))
+    const rows = this.#rowsAt(positions)
+    if (rows.length < positions.length)
+      throw this.#missingEvent(positions.find((position, index) => rows[index]?.[0] !== position))
+    return rows.map((row) => this.toEnvelope(row))
   }
 
   /** @returns the next events after a position, whatever their type */
   readAfter(position: number, limit: number): readonly DomainEventEnvelope[] {
-    return (this.#statements.selectEventsAfter.all(position, limit) as unknown as readonly EventRow[]).map((row) =>
-      this.toEnvelope(row),
-    )
+    return this.readRows(position, limit).map((row) => this.toEnvelope(row))
+  }
+
+  /** @returns the next events after a position as they are stored */
+  readRows(position: number, limit: number): readonly EventRow[] {
+    return this.#statements.selectEventsAfter.all(position, limit) as unknown as readonly EventRow[]
   }
 
   /** @returns the next events of some types after a position and up to another */
@@ -229,19 +242,23 @@ export class EventLog {
   findCommand(aggregate: AggregateRef, commandId: string): CommandRecord | undefined {
     const head = this.aggregates.find(aggregate)
     if (head === undefined || !commandId.isWellFormed()) return undefined
-    const hash = hashText(commandId)
-    return this.#findCommandEvents(head, commandId, hash) ?? this.#findOutcome(head, commandId, hash)
+    const last = this.#commandEvents(head, commandId).at(-1)
+    if (last === undefined) return this.#findOutcome(head, commandId)
+    const { fingerprint, version, position, recordedAt } = last
+    return { commandId, fingerprint, status: 'Accepted', version, position, timestamp: this.#toIso(recordedAt) }
   }
 
-  #findCommandEvents(head: AggregateHead, commandId: string, hash: number): CommandRecord | undefined {
+  #commandEvents(head: AggregateHead, commandId: string): readonly CommandEvent[] {
+    const hash = hashText(commandId)
     const pageSize = 1000
-    let found: CommandRecord | undefined
+    const events: CommandEvent[] = []
     for (let after = 0; ; ) {
       const positions = this.index.positionsOfCause(hash, after, pageSize)
       for (const position of positions) {
         after = position
         const row = this.#statements.selectCommandEvent.get(position)
-        const [aggregate, sequence, recordedAt, correlationId, stored, fingerprint] = row as unknown as readonly [
+        if (row === undefined) throw this.#missingEvent(position)
+        const [aggregate, version, recordedAt, correlationId, stored, fingerprint] = row as unknown as readonly [
           number,
           number,
           number,
@@ -250,21 +267,14 @@ export class EventLog {
           number | null,
         ]
         if (fingerprint === null || aggregate !== head.key || resolveSame(stored, correlationId) !== commandId) continue
-        found = {
-          commandId,
-          fingerprint,
-          status: 'Accepted',
-          version: sequence,
-          position,
-          timestamp: this.#toIso(recordedAt),
-        }
+        events.push({ position, version, recordedAt, fingerprint })
       }
-      if (positions.length < pageSize) return found
+      if (positions.length < pageSize) return events
     }
   }
 
-  #findOutcome(head: AggregateHead, commandId: string, hash: number): CommandRecord | undefined {
-    const row = this.#statements.selectCommand.get(hash, head.key, commandId)
+  #findOutcome(head: AggregateHead, commandId: string): CommandRecord | undefined {
+    const row = this.#statements.selectCommand.get(hashText(commandId), head.key, commandId)
     if (row === undefined) return undefined
     const [fingerprint, status, version, position, timestamp, reason] = row as unknown as readonly [
       number,
@@ -274,7 +284,8 @@ export class EventLog {
       string,
       string | null,
     ]
-    const why = reason === null ? undefined : { reason: JSON.parse(reason) as RejectionReason }
+    const subject = (): string => `SQLite file ${this.path}: the outcome of the command ${JSON.stringify(commandId)}`
+    const why = reason === null ? undefined : { reason: parseStored(reason, subject) as RejectionReason }
     return { commandId, fingerprint, status, version, position, timestamp, ...why }
   }
 
@@ -302,30 +313,44 @@ export class EventLog {
     return record
   }
 
-  #eventsOfCommand(aggregate: AggregateRef, record: CommandRecord): readonly DomainEventEnvelope[] {
-    if (record.status === 'Rejected') return []
-    const isOfCommand = (event: DomainEventEnvelope): boolean => event.metadata.commandId === record.commandId
-    // An append has at most 1,000 events, so those before the record's version are within this stretch.
-    const stretch = this.load(aggregate, { fromVersion: Math.max(1, record.version - 9999), toVersion: record.version })
-    return stretch.filter(isOfCommand)
+  #eventsOfCommand(aggregate: AggregateRef, commandId: string): readonly DomainEventEnvelope[] {
+    const head = this.aggregates.find(aggregate)
+    if (head === undefined) return []
+    return this.readAt(this.#commandEvents(head, commandId).map(({ position }) => position))
   }
 
+  /** @throws {StoreCorruptError} when the row is not what was written, or belongs to nothing that is known */
   toEnvelope(row: EventRow): DomainEventEnvelope {
     const names = this.names.eventType(row[3])
-    return toEnvelope(
-      row,
-      {
-        aggregateType: names?.aggregateType ?? '',
-        aggregateId: this.aggregates.idOf(row[1]),
-        eventType: names?.eventType ?? '',
-        timestamp: this.#toIso(row[5]),
-      },
-      this.#path,
+    const aggregateId = this.aggregates.idOf(row[1])
+    if (names === undefined || aggregateId === undefined) {
+      throw new StoreCorruptError(
+        `SQLite file ${this.path}: the event at position ${row[0]} (sequence ${row[2]}) has ` +
+          `${names === undefined ? 'a type' : 'an aggregate'} that is not stored. Keep a copy of the file, and restore a backup.`,
+      )
+    }
+    const { aggregateType, eventType } = names
+    return toEnvelope(row, { aggregateType, aggregateId, eventType, timestamp: this.#toIso(row[5]) }, this.path)
+  }
+
+  #missingEvent(position: number | undefined): StoreCorruptError {
+    return new StoreCorruptError(
+      `SQLite file ${this.path}: an index names an event at position ${position}, which is not there. Keep a copy of the file, and restore a backup.`,
     )
   }
 }
 
-function causesOf(correlationId: string | null, storedCommandId: string | null): readonly [number, number] {
+/** An event that a command made. */
+interface CommandEvent {
+  readonly position: number
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly recordedAt: number
+  readonly fingerprint: number
+}
+
+/** @returns hashes of a row's correlation id and command id, 0 for none; the second is 0 when both are the same */
+export function causesOf(correlationId: string | null, storedCommandId: string | null): readonly [number, number] {
   const correlation = correlationId === null ? 0 : hashText(correlationId)
   const isOther = storedCommandId !== null && storedCommandId !== ''
   return [correlation, isOther ? hashText(storedCommandId) : 0]

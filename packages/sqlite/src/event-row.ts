@@ -3,8 +3,8 @@
 import { crc32 } from 'node:zlib'
 import { type DomainEventEnvelope, type EventMetadata, type PreparedEvent, StoreCorruptError } from '@cim/core'
 
-/** A row of `events`, in the order of `eventColumns` in sql.ts. */
-export type EventRow = readonly [
+/** What the checksum of a row covers besides its data. */
+type EventColumns = readonly [
   position: number,
   aggregate: number,
   sequence: number,
@@ -17,9 +17,11 @@ export type EventRow = readonly [
   causationId: string | null,
   userId: string | null,
   sessionId: string | null,
-  checksum: number,
-  data: string,
+  commandFingerprint: number | null,
 ]
+
+/** A row of `events`, in the order of `eventColumns` in sql.ts. */
+export type EventRow = readonly [...columns: EventColumns, checksum: number, data: string]
 
 /** Names and times that a row only has numbers for. */
 export interface RowNames {
@@ -41,15 +43,15 @@ export function toRow(
     readonly sequence: number
     readonly eventType: number
     readonly recordedAt: number
+    readonly commandFingerprint: number | null
   },
 ): EventRow {
   const { eventId, schemaVersion, metadata, text } = event
-  const { position, aggregate, sequence, eventType, recordedAt } = place
+  const { position, aggregate, sequence, eventType, recordedAt, commandFingerprint } = place
   const { correlationId = null, commandId = null, causationId = null, userId = null, sessionId = null } = metadata
   const command = commandId !== null && commandId === correlationId ? same : commandId
   const causation = causationId !== null && causationId === commandId ? same : causationId
-  const checksum = checksumOf(aggregate, sequence, eventType, recordedAt, eventId, text)
-  return [
+  const row: [...EventColumns, number, string] = [
     position,
     aggregate,
     sequence,
@@ -62,9 +64,12 @@ export function toRow(
     causation,
     userId,
     sessionId,
-    checksum,
+    commandFingerprint,
+    0,
     text,
   ]
+  row[13] = checksumOf(row)
+  return row
 }
 
 /**
@@ -74,9 +79,9 @@ export function toRow(
  * @throws {StoreCorruptError} when the row is not what was written
  */
 export function toEnvelope(row: EventRow, names: RowNames, path: string): DomainEventEnvelope {
-  const [position, aggregate, sequence, type, schemaVersion, recordedAt, eventId] = row
-  const [, , , , , , , correlationId, commandId, causationId, userId, sessionId, checksum, data] = row
-  if (checksumOf(aggregate, sequence, type, recordedAt, eventId, data) !== checksum) {
+  const [position, , sequence, , schemaVersion, , eventId, correlationId, commandId, causationId] = row
+  const [, , , , , , , , , , userId, sessionId, , checksum, data] = row
+  if (checksumOf(row) !== checksum) {
     throw new StoreCorruptError(
       `SQLite file ${path}: the event at position ${position} (${names.aggregateType} ${JSON.stringify(names.aggregateId)}, ` +
         `sequence ${sequence}) is not what was written: its checksum does not match. Keep a copy of the file, and restore a backup.`,
@@ -119,13 +124,10 @@ function toMetadata(
   return metadata
 }
 
-function checksumOf(
-  aggregate: number,
-  sequence: number,
-  type: number,
-  recordedAt: number,
-  eventId: string,
-  data: string,
-): number {
-  return crc32(`${aggregate} ${sequence} ${type} ${recordedAt} ${eventId} ${data}`)
+/** Ids contain no line feed, so that no two rows have the same text. */
+function checksumOf(row: EventRow): number {
+  return crc32(
+    `${row[0]} ${row[1]} ${row[2]} ${row[3]} ${row[4]} ${row[5]} ${row[6]}\n` +
+      `${row[7]}\n${row[8]}\n${row[9]}\n${row[10]}\n${row[11]}\n${row[12]}\n${row[14]}`,
+  )
 }

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from 'node:sqlite'
 import { StoreLockedError } from '@cim/core'
-import { resultCodeOf, toStoreError } from './sqlite-errors.ts'
+import { isBusy, toStoreError } from './sqlite-errors.ts'
 
 /**
  * A lock on a file beside the database, held by the operating system: it is gone with the process, however that ends.
@@ -24,7 +24,7 @@ export class FileLock implements Disposable {
       database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     } catch (error) {
       database?.close()
-      if ((resultCodeOf(error) ?? 0) % 256 !== 5) throw toStoreError(error, lockPath, 'taking the lock')
+      if (!isBusy(error)) throw toStoreError(error, lockPath, 'taking the lock')
       throw new StoreLockedError(
         `SQLite file ${path}: another process has opened it as an event store (lock file ${lockPath}). Stop that process, or choose another file.`,
         { cause: error },

@@ -16,6 +16,7 @@ export interface GroupCommitOptions {
 }
 
 interface Work {
+  readonly size: number
   readonly run: () => unknown
   readonly resolve: (result: never) => void
   readonly reject: (error: Error) => void
@@ -23,6 +24,7 @@ interface Work {
 
 /** A larger crowd is committed in several groups, so that nobody waits for all. */
 const mostWorksPerGroup = 1000
+const largestGroup = 10_000
 
 /**
  * Collects work and commits it in groups. Work that throws an error of this project is rejected alone, and must not have
@@ -39,13 +41,23 @@ export class GroupCommit {
   }
 
   /**
+   * Nothing may be read or written any more when it throws.
+   * @throws {StoreClosedError} after {@link close}
+   * @throws {StoreUnavailableError} when memory may not agree with the file, after a failure that could not be undone
+   */
+  assertUsable(): void {
+    if (this.#refusal !== undefined) throw this.#refusal
+  }
+
+  /**
    * @param run writes, synchronously, inside a transaction
+   * @param size how many rows it writes, about
    * @returns what it gave, once that is durable
    */
-  enqueue<TResult>(run: () => TResult): Promise<TResult> {
+  enqueue<TResult>(run: () => TResult, size = 1): Promise<TResult> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal)
     return new Promise<TResult>((resolve, reject) => {
-      this.#queue.push({ run, resolve: resolve as (result: never) => void, reject })
+      this.#queue.push({ size, run, resolve: resolve as (result: never) => void, reject })
       if (this.#isScheduled) return
       this.#isScheduled = true
       setImmediate(() => this.#flush())
@@ -61,12 +73,21 @@ export class GroupCommit {
   #flush(): void {
     this.#isScheduled = false
     if (this.#queue.length === 0) return
-    const group = this.#queue.splice(0, mostWorksPerGroup)
+    const group = this.#queue.splice(0, this.#groupLength())
     if (this.#queue.length > 0 && this.#refusal === undefined) {
       this.#isScheduled = true
       setImmediate(() => this.#flush())
     }
     this.#commit(group)
+  }
+
+  #groupLength(): number {
+    const most = Math.min(this.#queue.length, mostWorksPerGroup)
+    let length = 0
+    for (let size = 0; length < most && (length === 0 || size < largestGroup); length++) {
+      size += this.#queue[length]?.size ?? 0
+    }
+    return length
   }
 
   #commit(group: readonly Work[]): void {
@@ -83,16 +104,20 @@ export class GroupCommit {
         if (database.isTransaction) database.exec('ROLLBACK')
         afterRollback()
       } catch (cause) {
-        // What memory holds can no longer be trusted to match the file: refuse everything from here on.
-        this.#refusal = new StoreUnavailableError(`${failure.message} The store could not recover; open it anew.`, {
-          cause,
-        })
+        const message = `${failure.message} Neither could it be undone; open the store anew.`
+        this.#giveUp(new StoreUnavailableError(message, { cause }))
       }
       for (const { reject } of group) reject(failure)
       return
     }
     afterCommit()
     for (const tell of outcomes) tell()
+  }
+
+  /** What memory holds can no longer be trusted to match the file: refuses everything from here on. */
+  #giveUp(refusal: StoreUnavailableError): void {
+    this.#refusal = refusal
+    for (const { reject } of this.#queue.splice(0)) reject(refusal)
   }
 }
 

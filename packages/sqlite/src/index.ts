@@ -1,4 +1,5 @@
 /** The embedded SQLite adapters of CIM for TypeScript. */
 
+export type { EventStoreAudit, EventStoreAuditOptions, EventStoreProblem } from './event-store-audit.ts'
 export { SqliteEventStore, type SqliteEventStoreOptions } from './sqlite-event-store.ts'
 export { SqliteViewStore, type SqliteViewStoreOptions } from './sqlite-view-store.ts'

@@ -66,19 +66,29 @@ function sortedKeys(map: ReadonlyMap<number, unknown>): Float64Array {
   return Float64Array.from(map.keys()).sort()
 }
 
-/** Entries wait in memory until there are a sixteenth of the stored ones, within these bounds. */
-const shortestRun = 32_768
-const longestRun = 262_144
+/** When entries move from memory into the tables, and how fast. */
+export interface IndexPace {
+  /** Entries wait in memory until there are a sixteenth of the stored ones, but no fewer than this many events' ... */
+  readonly shortestRun: number
+  /** ... and no more. */
+  readonly longestRun: number
+  /** How many entries move with each commit, besides eight for each new event. */
+  readonly entriesPerCommit: number
+}
+
+const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 262_144, entriesPerCommit: 32 }
 
 /** Finds events by aggregate, by cause and by type, in memory and in the tables. */
 export class LogIndex {
   readonly #statements: { readonly [Name in keyof typeof indexSql]: StatementSync }
+  readonly #pace: IndexPace
   #indexedPosition = 0
   #active = new Run()
   #frozen: Run | undefined
   #merge: Generator<undefined> | undefined
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, pace: IndexPace = defaultPace) {
+    this.#pace = pace
     const prepare = (sql: string): StatementSync => {
       const statement = database.prepare(sql)
       statement.setReturnArrays(true)
@@ -112,6 +122,7 @@ export class LogIndex {
    * @param newEvents how many events the transaction writes
    */
   mergeSome(newEvents: number): void {
+    const { shortestRun, longestRun, entriesPerCommit } = this.#pace
     if (this.#merge === undefined) {
       const length = Math.min(Math.max(this.#active.lastPosition / 16, shortestRun), longestRun)
       if (this.#active.count < length) return
@@ -119,7 +130,7 @@ export class LogIndex {
       this.#active = new Run()
       this.#merge = this.#mergeRun(this.#frozen)
     }
-    for (let budget = 32 + 8 * newEvents; budget > 0; budget--) {
+    for (let budget = entriesPerCommit + 8 * newEvents; budget > 0; budget--) {
       if (this.#merge.next().done !== true) continue
       this.#indexedPosition = this.#frozen?.lastPosition ?? this.#indexedPosition
       this.#frozen = undefined
@@ -161,19 +172,36 @@ export class LogIndex {
   }
 
   /**
-   * @returns the first sequence that is in memory (one past the newest when none is), and the positions from there on, up
-   *   to a sequence. What comes before is in the tables.
+   * @returns the first sequence that is in memory (beyond every sequence when none is), and the positions of those in
+   *   memory from one sequence to another. What comes before the first is in the tables.
    */
   tailOf(
     aggregate: number,
+    fromSequence: number,
     toSequence: number,
   ): { readonly firstSequence: number; readonly positions: readonly number[] } {
-    const stretches = [this.#frozen?.stretches.get(aggregate), this.#active.stretches.get(aggregate)].filter(
-      (one) => one !== undefined,
-    )
-    const firstSequence = stretches[0]?.firstSequence ?? Number.MAX_SAFE_INTEGER
-    const positions = stretches.flatMap((stretch) => stretch.positions)
-    return { firstSequence, positions: positions.slice(0, Math.max(0, toSequence - firstSequence + 1)) }
+    let first: number | undefined
+    let wanted: readonly number[] = []
+    for (const run of [this.#frozen, this.#active]) {
+      const stretch = run?.stretches.get(aggregate)
+      if (stretch === undefined) continue
+      const { firstSequence, positions } = stretch
+      first ??= firstSequence
+      const slice = positions.slice(
+        Math.max(0, fromSequence - firstSequence),
+        Math.max(0, toSequence - firstSequence + 1),
+      )
+      wanted = wanted.length === 0 ? slice : wanted.concat(slice)
+    }
+    return { firstSequence: first ?? Number.MAX_SAFE_INTEGER, positions: wanted }
+  }
+
+  /** @returns where an aggregate's event of this sequence is, undefined when the index does not know it */
+  positionOf(aggregate: number, sequence: number): number | undefined {
+    const { firstSequence, positions } = this.tailOf(aggregate, sequence, sequence)
+    if (sequence >= firstSequence) return positions[0]
+    const row = this.#statements.selectPosition.get(aggregate, sequence) as readonly [number] | undefined
+    return row?.[0]
   }
 
   /**

@@ -49,7 +49,7 @@ export const eventStoreMigrations: readonly Migration[] = [
         user_id TEXT,
         session_id TEXT,
         command_fingerprint INTEGER,
-        checksum INTEGER NOT NULL, -- CRC-32, see event-row.ts
+        checksum INTEGER NOT NULL, -- CRC-32 of all the others, see event-row.ts
         data TEXT NOT NULL -- JSON
       ) STRICT;
 
@@ -73,6 +73,7 @@ export const eventStoreMigrations: readonly Migration[] = [
         position INTEGER NOT NULL,
         timestamp TEXT NOT NULL,
         fingerprint TEXT NOT NULL,
+        checksum INTEGER NOT NULL, -- CRC-32 of all the others, see sqlite-snapshot-store.ts
         state TEXT NOT NULL -- JSON
       ) STRICT;
 

@@ -1,7 +1,7 @@
 /** Every SQL statement of the event store, by name. */
 
 const eventColumns = `position, aggregate, sequence, event_type, schema_version, recorded_at, event_id, correlation_id,
-  command_id, causation_id, user_id, session_id, checksum, data`
+  command_id, causation_id, user_id, session_id, command_fingerprint, checksum, data`
 
 /** The log and what belongs to it. */
 export const eventStoreSql = {
@@ -14,8 +14,7 @@ export const eventStoreSql = {
   selectAggregate: 'SELECT key FROM aggregates WHERE aggregate_type = ? AND id = ?',
   selectAggregateByKey: 'SELECT aggregate_type, id FROM aggregates WHERE key = ?',
   insertAggregate: 'INSERT INTO aggregates (aggregate_type, id) VALUES (?, ?) RETURNING key',
-  insertEvent: `INSERT INTO events (${eventColumns}, command_fingerprint)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
+  insertEvent: `INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
   selectEventsAfter: `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?` as string,
   selectEventsOfTypesAfter: `SELECT ${eventColumns} FROM events
     WHERE position > ? AND position <= ? AND event_type IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?` as string,
@@ -35,11 +34,13 @@ export const eventStoreSql = {
   insertCommand: `INSERT INTO commands
     (command_hash, aggregate, command_id, fingerprint, status, version, position, timestamp, reason)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  selectSnapshot: 'SELECT version, position, timestamp, fingerprint, state FROM snapshots WHERE aggregate = ?',
-  upsertSnapshot: `INSERT INTO snapshots (aggregate, version, position, timestamp, fingerprint, state)
-    VALUES (?, ?, ?, ?, ?, ?)
+  selectSnapshot:
+    'SELECT version, position, timestamp, fingerprint, checksum, state FROM snapshots WHERE aggregate = ?',
+  upsertSnapshot: `INSERT INTO snapshots (aggregate, version, position, timestamp, fingerprint, checksum, state)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (aggregate) DO UPDATE SET version = excluded.version, position = excluded.position,
-      timestamp = excluded.timestamp, fingerprint = excluded.fingerprint, state = excluded.state`,
+      timestamp = excluded.timestamp, fingerprint = excluded.fingerprint, checksum = excluded.checksum,
+      state = excluded.state`,
 } as const
 
 /** The indexes behind the log. An entry may be there already when a crash interrupted a run. */
@@ -49,8 +50,21 @@ export const indexSql = {
   insertTypeEntry: 'INSERT OR IGNORE INTO type_index (aggregate_type, position) VALUES (?, ?)',
   setIndexedPosition: 'UPDATE log_index SET indexed_position = ?',
   selectVersion: 'SELECT max(sequence) FROM aggregate_index WHERE aggregate = ?',
+  selectPosition: 'SELECT position FROM aggregate_index WHERE aggregate = ? AND sequence = ?',
   selectCausePositions: `SELECT position FROM cause_index
     WHERE hash = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?`,
   selectTypePositions: `SELECT position FROM type_index
     WHERE aggregate_type = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?`,
+} as const
+
+/** Reads everything once, page by page. */
+export const auditSql = {
+  quickCheck: 'PRAGMA quick_check(1000)',
+  aggregateEntries: `SELECT aggregate, sequence, position FROM aggregate_index
+    WHERE (aggregate, sequence) > (?, ?) ORDER BY aggregate, sequence LIMIT ?`,
+  causeEntries: `SELECT hash, position, position FROM cause_index
+    WHERE (hash, position) > (?, ?) ORDER BY hash, position LIMIT ?`,
+  typeEntries: `SELECT aggregate_type, position, position FROM type_index
+    WHERE (aggregate_type, position) > (?, ?) ORDER BY aggregate_type, position LIMIT ?`,
+  snapshots: 'SELECT aggregate, version, position FROM snapshots WHERE aggregate > ? ORDER BY aggregate LIMIT ?',
 } as const

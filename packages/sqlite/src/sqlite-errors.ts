@@ -7,6 +7,7 @@ const busy = 5
 const locked = 6
 const corrupt = 11
 const full = 13
+const cannotOpen = 14
 const notADatabase = 26
 
 /**
@@ -40,9 +41,21 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
         `${subject} Another process is using it. Stop that process, or choose another file.`,
         { cause: error },
       )
+    case cannotOpen:
+      return new StoreUnavailableError(
+        `${subject} Its folder must exist, and this process must be allowed to write there.`,
+        {
+          cause: error,
+        },
+      )
     default:
       return new StoreUnavailableError(`${subject} Check the disk and the file's permissions.`, { cause: error })
   }
+}
+
+/** Tells whether another connection stands in the way for now. */
+export function isBusy(error: unknown): boolean {
+  return ((resultCodeOf(error) ?? 0) & 0xff) === busy
 }
 
 /** @returns SQLite's extended result code, undefined when the error is not SQLite's */

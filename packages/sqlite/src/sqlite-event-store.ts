@@ -24,15 +24,17 @@ import {
   type ReadEventsOptions,
   Signal,
   type SnapshotStore,
-  StoreClosedError,
   type SubscribeOptions,
   subjectMatcher,
 } from '@cim/core'
 import { openDatabaseFile } from './database-file.ts'
+import { resolveDatabasePath } from './database-path.ts'
 import { EventLog } from './event-log.ts'
 import { EventLogReader } from './event-log-reader.ts'
+import { auditEventStore, type EventStoreAudit, type EventStoreAuditOptions } from './event-store-audit.ts'
 import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
+import type { IndexPace } from './log-index.ts'
 import { eventStoreMigrations } from './migrations.ts'
 import { toStoreError } from './sqlite-errors.ts'
 import { SqliteSnapshotStore } from './sqlite-snapshot-store.ts'
@@ -48,6 +50,13 @@ export interface SqliteEventStoreOptions {
   readonly limits?: Partial<EventStoreLimits>
   /** Memory for pages of the file, in MiB; 16 when left out. */
   readonly cacheMegabytes?: number
+}
+
+/** What the tests of this package set and look into. Nothing of it is promised. */
+export interface SqliteEventStoreInternals {
+  readonly indexPace?: IndexPace
+  /** Is handed the connection once the file is open. */
+  readonly opened?: (database: DatabaseSync) => void
 }
 
 /** "CIME" in the file's header. */
@@ -77,31 +86,38 @@ export class SqliteEventStore implements EventStore {
    * @throws {StoreLockedError} when it is open elsewhere
    * @throws {StoreCorruptError} when it is damaged or no database
    * @throws {StoreVersionError} when it holds something else, or was written by a newer version
+   * @throws {StoreUnavailableError} when it cannot be opened or written
    */
-  constructor(options: SqliteEventStoreOptions) {
+  constructor(options: SqliteEventStoreOptions, internals?: SqliteEventStoreInternals) {
     checkOptions('SqliteEventStore', options, ['path', 'now', 'newId', 'limits', 'cacheMegabytes'])
     const now = options.now ?? Date.now
-    this.#path = options.path
+    this.#path = resolveDatabasePath('SqliteEventStore', options.path)
     this.#newId = options.newId ?? createUuidGenerator(now)
     this.limits = { ...defaultLimits, ...options.limits }
-    this.#lock = new FileLock(options.path)
+    this.#lock = new FileLock(this.#path)
     try {
       this.#database = openDatabaseFile({
-        path: options.path,
+        path: this.#path,
         applicationId,
         kind: 'an event store',
         migrations: eventStoreMigrations,
         synchronous: 'FULL',
         cacheMegabytes: options.cacheMegabytes ?? 16,
       })
-      this.#log = new EventLog(this.#database, options.path, now)
+      try {
+        internals?.opened?.(this.#database)
+        this.#log = new EventLog(this.#database, this.#path, now, internals?.indexPace)
+      } catch (error) {
+        this.#database.close()
+        throw error
+      }
     } catch (error) {
       this.#lock[Symbol.dispose]()
-      throw toStoreError(error, options.path, 'opening')
+      throw toStoreError(error, this.#path, 'opening')
     }
     this.#reader = new EventLogReader(this.#log)
     this.#commits = this.#createCommits()
-    this.snapshotStore = new SqliteSnapshotStore(this.#database, this.#log, this.#commits)
+    this.snapshotStore = new SqliteSnapshotStore(this.#database, this.#log, this.#commits, this.#path)
   }
 
   #createCommits(): GroupCommit {
@@ -131,7 +147,7 @@ export class SqliteEventStore implements EventStore {
       const result = this.#log.append(aggregate, prepared, options)
       if (!result.isRepeat) this.#newEvents += prepared.length
       return result
-    })
+    }, prepared.length)
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
@@ -167,13 +183,27 @@ export class SqliteEventStore implements EventStore {
     return this.#read(() => this.#log.position)
   }
 
+  /**
+   * Reads everything that is stored and looks for damage: in the structure of the file, in each event's checksum, in the
+   * order of positions and sequences, in the indexes. Others may append and read meanwhile; only the check of the file's
+   * structure holds them up, for about a second per gigabyte.
+   * @returns what was found, in the order of positions as far as it has one
+   */
+  async verify(options?: EventStoreAuditOptions): Promise<EventStoreAudit> {
+    checkOptions('verify', options, ['signal'])
+    return auditEventStore(this.#database, this.#log, (read) => this.#read(read), options?.signal)
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
-    this.#commits.close()
     this.#isClosed = true
+    this.#commits.close()
     this.#appended.notify()
-    this.#database.close()
-    this.#lock[Symbol.dispose]()
+    try {
+      this.#database.close()
+    } finally {
+      this.#lock[Symbol.dispose]()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +211,7 @@ export class SqliteEventStore implements EventStore {
   }
 
   #read<TResult>(read: () => TResult): TResult {
-    if (this.#isClosed) throw new StoreClosedError('The event store is closed. Open a new one.')
+    this.#commits.assertUsable()
     try {
       return read()
     } catch (error) {

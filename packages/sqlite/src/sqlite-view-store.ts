@@ -1,6 +1,7 @@
 /** View documents, index entries and checkpoints in one SQLite file. */
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   checkFindOptions,
   checkListOptions,
@@ -23,9 +24,13 @@ import {
   type ViewStore,
 } from '@cim/core'
 import { type DatabaseFileOptions, openDatabaseFile } from './database-file.ts'
+import { resolveDatabasePath } from './database-path.ts'
+import { conditionsOf, findStatement } from './entry-conditions.ts'
 import { viewStoreMigrations } from './migrations.ts'
-import { toStoreError } from './sqlite-errors.ts'
-import { type EntryCondition, findStatement, openViewTables, type ViewTables } from './view-tables.ts'
+import { allowReadingOnly, toQueryError } from './plain-sql.ts'
+import { isBusy, toStoreError } from './sqlite-errors.ts'
+import { parseStored } from './stored-json.ts'
+import { findOrMakeView, prepareViewTables, type ViewTables } from './view-tables.ts'
 
 /** Options of {@link SqliteViewStore}. */
 export interface SqliteViewStoreOptions {
@@ -39,7 +44,9 @@ export interface SqliteViewStoreOptions {
 const applicationId = 0x43494d56
 /** About a millisecond of writing. */
 const changesPerTurn = 200
-const highestCodePoint = 0x10ffff
+/** How long a commit of another process is waited for. */
+const mostWaitMs = 5000
+const waitMs = 5
 
 /**
  * Keeps views in a SQLite file of their own. A commit is all or nothing, and survives the end of the process; a power
@@ -61,12 +68,13 @@ export class SqliteViewStore implements ViewStore {
    * Opens the file, and makes or migrates its schema.
    * @throws {StoreCorruptError} when it is damaged or no database
    * @throws {StoreVersionError} when it holds something else, or was written by a newer version
+   * @throws {StoreUnavailableError} when it cannot be opened or written
    */
   constructor(options: SqliteViewStoreOptions) {
     checkOptions('SqliteViewStore', options, ['path', 'cacheMegabytes'])
-    this.#path = options.path
+    this.#path = resolveDatabasePath('SqliteViewStore', options.path)
     const file: DatabaseFileOptions = {
-      path: options.path,
+      path: this.#path,
       applicationId,
       kind: 'a view store',
       migrations: viewStoreMigrations,
@@ -74,21 +82,28 @@ export class SqliteViewStore implements ViewStore {
       cacheMegabytes: (options.cacheMegabytes ?? 16) / 2,
     }
     this.#writer = openDatabaseFile(file)
-    this.#reader = openDatabaseFile(file)
-    this.#reader.exec('PRAGMA query_only = ON')
+    try {
+      // Another writer is waited for between turns of the event loop: it may be in this process.
+      this.#writer.exec('PRAGMA busy_timeout = 0')
+      this.#reader = openDatabaseFile(file)
+      allowReadingOnly(this.#reader)
+    } catch (error) {
+      this.#writer.close()
+      throw toStoreError(error, this.#path, 'opening')
+    }
   }
 
   async openView(view: ViewDefinition): Promise<void> {
     await this.#write('opening a view', async () => {
       const name = nameOf(view)
       if (this.#views.has(name)) return
-      const tables = openViewTables(this.#writer, this.#reader, view)
-      if (tables === 'other-indexes') {
+      const found = await this.#transact(() => findOrMakeView(this.#writer, view))
+      if (found === 'other-indexes') {
         throw new InvalidDefinitionError(
           `View ${view.viewName}: version ${view.version} was built with other indexes than it now declares. Raise its version, to build it anew.`,
         )
       }
-      this.#views.set(name, tables)
+      this.#views.set(name, prepareViewTables(this.#writer, this.#reader, found))
     })
   }
 
@@ -102,7 +117,7 @@ export class SqliteViewStore implements ViewStore {
       const found = new Map<string, unknown>()
       for (const id of ids) {
         const row = read.selectDocument.get(id) as { readonly document: string } | undefined
-        if (row !== undefined) found.set(id, JSON.parse(row.document))
+        if (row !== undefined) found.set(id, this.#parse(view, id, row.document))
       }
       return found
     })
@@ -125,7 +140,7 @@ export class SqliteViewStore implements ViewStore {
           readonly id: string
           readonly document: string
         }
-        return { value, id, view: JSON.parse(document) as unknown }
+        return { value, id, view: this.#parse(view, id, document) }
       })
     })
   }
@@ -137,7 +152,7 @@ export class SqliteViewStore implements ViewStore {
       const rows = afterId === undefined ? listDocuments.all(limit) : listDocumentsAfter.all(afterId, limit)
       return rows.map((row) => {
         const { id, document } = row as { readonly id: string; readonly document: string }
-        return { id, view: JSON.parse(document) as unknown }
+        return { id, view: this.#parse(view, id, document) }
       })
     })
   }
@@ -158,8 +173,7 @@ export class SqliteViewStore implements ViewStore {
   async commit(view: ViewDefinition, { expectedCheckpoint, position, changes }: ViewCommit): Promise<void> {
     await this.#write('writing', async () => {
       const tables = this.#open(view)
-      this.#writer.exec('BEGIN IMMEDIATE')
-      try {
+      await this.#transact(async () => {
         if (Number(tables.write.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
           throw new StaleCheckpointError(view.viewName, expectedCheckpoint, checkpointOf(tables))
         }
@@ -168,11 +182,7 @@ export class SqliteViewStore implements ViewStore {
           // A long commit lets others run in between; readers have a connection of their own.
           if (index % changesPerTurn === changesPerTurn - 1) await nextTurn()
         }
-        this.#writer.exec('COMMIT')
-      } catch (error) {
-        if (this.#writer.isTransaction) this.#writer.exec('ROLLBACK')
-        throw error
-      }
+      })
     })
     this.committed.notify()
   }
@@ -184,22 +194,32 @@ export class SqliteViewStore implements ViewStore {
    * @param sql one SELECT statement
    * @param parameters for its placeholders
    * @returns plain rows
-   * @throws {StoreUnavailableError} when the statement is wrong or would write
+   * @throws {ValidationError} when the statement is wrong, or would do anything but read
    */
   async query(
     sql: string,
     ...parameters: readonly SQLInputValue[]
   ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    return this.#read(() => this.#reader.prepare(sql).all(...parameters))
+    return this.#read(() => {
+      try {
+        return this.#reader.prepare(sql).all(...parameters)
+      } catch (error) {
+        throw toQueryError(error)
+      }
+    })
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     await this.#writes
-    this.#reader.close()
-    this.#writer.close()
-    this.committed.notify()
+    try {
+      this.#reader.close()
+    } finally {
+      // The last connection to close moves the write-ahead log into the file.
+      this.#writer.close()
+      this.committed.notify()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -241,6 +261,34 @@ export class SqliteViewStore implements ViewStore {
     }
   }
 
+  /** Nobody else may write on this connection meanwhile: see {@link #write}. */
+  async #transact<TResult>(work: () => TResult | Promise<TResult>): Promise<TResult> {
+    await this.#begin()
+    try {
+      const result = await work()
+      this.#writer.exec('COMMIT')
+      return result
+    } catch (error) {
+      if (this.#writer.isTransaction) this.#writer.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
+    for (const start = performance.now(); ; await delay(waitMs)) {
+      try {
+        this.#writer.exec('BEGIN IMMEDIATE')
+        return
+      } catch (error) {
+        if (!isBusy(error) || performance.now() - start > mostWaitMs) throw error
+      }
+    }
+  }
+
+  #parse(view: ViewDefinition, id: string, document: string): unknown {
+    return parseStored(document, () => `SQLite file ${this.#path}: ${nameOf(view)}, document ${JSON.stringify(id)}`)
+  }
+
   #assertOpen(): void {
     if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
   }
@@ -278,35 +326,4 @@ function indexKeyOf(view: ViewDefinition, { indexKeys }: ViewTables, index: stri
 
 function countOf(row: unknown): number {
   return (row as { readonly count: number }).count
-}
-
-function conditionsOf({ equals, prefix, from, before, after }: FindOptions): readonly EntryCondition[] {
-  const conditions: EntryCondition[] = []
-  if (equals !== undefined) conditions.push({ sql: 'entries.value = ?', parameters: [equals] })
-  if (from !== undefined) conditions.push({ sql: 'entries.value >= ?', parameters: [from] })
-  if (before !== undefined) conditions.push({ sql: 'entries.value < ?', parameters: [before] })
-  if (prefix !== undefined) conditions.push(...prefixConditions(prefix))
-  if (after !== undefined)
-    conditions.push({ sql: '(entries.value, entries.id) > (?, ?)', parameters: [after.value, after.id] })
-  return conditions
-}
-
-function prefixConditions(prefix: string): readonly EntryCondition[] {
-  const conditions: EntryCondition[] = [{ sql: 'entries.value >= ?', parameters: [prefix] }]
-  const next = successorOf(prefix)
-  if (next !== undefined) conditions.push({ sql: 'entries.value < ?', parameters: [next] })
-  return conditions
-}
-
-/** @returns the least string that is greater than every string with this prefix, undefined when there is none */
-function successorOf(prefix: string): string | undefined {
-  const codePoints = Array.from(prefix, (character) => character.codePointAt(0) ?? 0)
-  while (codePoints.length > 0) {
-    const last = codePoints.pop() ?? highestCodePoint
-    if (last === highestCodePoint) continue
-    // Surrogates are no characters: the one after U+D7FF is U+E000.
-    const next = last === 0xd7ff ? 0xe000 : last + 1
-    return String.fromCodePoint(...codePoints, next)
-  }
-  return undefined
 }

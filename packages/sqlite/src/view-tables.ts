@@ -51,38 +51,41 @@ interface ViewRecord {
   readonly documents_table: string
 }
 
+/** A view that has tables. */
+export interface KnownView {
+  readonly key: number
+  /** In the order of their keys. */
+  readonly indexes: readonly string[]
+  readonly documentsTable: string
+}
+
 /**
- * Finds a view's tables, or makes them.
- * @param writer no transaction may be under way on it
- * @param reader another connection to the same file
+ * Inside a transaction: finds a view's tables, or makes them.
  * @returns `other-indexes` when the view was made with other indexes under the same version
  */
-export function openViewTables(
+export function findOrMakeView(writer: DatabaseSync, view: ViewDefinition): KnownView | 'other-indexes' {
+  const indexes = JSON.stringify(Object.keys(view.indexes).sort())
+  const known = writer.prepare(selectView).get(view.viewName, view.version)
+  const row = (known ?? createView(writer, view, indexes)) as unknown as ViewRecord
+  if (row.indexes !== indexes) return 'other-indexes'
+  const names = JSON.parse(row.indexes) as readonly string[]
+  return { key: row.key, indexes: names, documentsTable: row.documents_table }
+}
+
+/** Prepares what is done with a view's tables, on a connection that writes and on another that reads the same file. */
+export function prepareViewTables(
   writer: DatabaseSync,
   reader: DatabaseSync,
-  view: ViewDefinition,
-): ViewTables | 'other-indexes' {
-  const indexes = JSON.stringify(Object.keys(view.indexes).sort())
-  writer.exec('BEGIN IMMEDIATE')
-  try {
-    const known = writer.prepare(selectView).get(view.viewName, view.version)
-    const row = (known ?? createView(writer, view, indexes)) as unknown as ViewRecord
-    writer.exec('COMMIT')
-    if (row.indexes !== indexes) return 'other-indexes'
-    const names = JSON.parse(row.indexes) as readonly string[]
-    const documentsTable = row.documents_table
-    const entriesTable = `${documentsTable}_index`
-    return {
-      key: row.key,
-      indexKeys: new Map(names.map((name, index) => [name, index])),
-      read: prepareRead(reader, documentsTable, entriesTable),
-      write: prepareWrite(writer, documentsTable, entriesTable),
-      documentsTable,
-      entriesTable,
-    }
-  } catch (error) {
-    if (writer.isTransaction) writer.exec('ROLLBACK')
-    throw error
+  { key, indexes, documentsTable }: KnownView,
+): ViewTables {
+  const entriesTable = `${documentsTable}_index`
+  return {
+    key,
+    indexKeys: new Map(indexes.map((name, index) => [name, index])),
+    read: prepareRead(reader, documentsTable, entriesTable),
+    write: prepareWrite(writer, documentsTable, entriesTable),
+    documentsTable,
+    entriesTable,
   }
 }
 
@@ -134,21 +137,4 @@ function prepareWrite(database: DatabaseSync, documents: string, entries: string
     insertEntry: database.prepare(`INSERT OR IGNORE INTO "${entries}" (index_key, value, id) VALUES (?, ?, ?)`),
     deleteEntry: database.prepare(`DELETE FROM "${entries}" WHERE index_key = ? AND value = ? AND id = ?`),
   }
-}
-
-/** A condition over entries, as SQL with its parameters. */
-export interface EntryCondition {
-  readonly sql: string
-  readonly parameters: readonly (string | number)[]
-}
-
-/** @returns the statement that finds rows of a view through an index */
-export function findStatement(
-  { documentsTable, entriesTable }: ViewTables,
-  conditions: readonly EntryCondition[],
-): string {
-  const where = ['entries.index_key = ?', ...conditions.map(({ sql }) => sql)].join(' AND ')
-  return `SELECT entries.value, entries.id, documents.document
-    FROM "${entriesTable}" AS entries JOIN "${documentsTable}" AS documents ON documents.id = entries.id
-    WHERE ${where} ORDER BY entries.value, entries.id LIMIT ?`
 }
