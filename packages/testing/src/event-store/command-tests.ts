@@ -83,6 +83,29 @@ export function commandTests({ test, durableTest }: StoreTests<EventStore>): voi
     assert.equal((await appendBy(store, person('ada'), hire, noted(1), 0)).isRepeat, false)
   })
 
+  test('the id of a command must stand in the metadata of each of its events', async ({ store }) => {
+    const marked = { eventType: 'Noted', eventData: 1, metadata: { commandId: hire.commandId } }
+    for (const other of [...noted(1), { ...marked, metadata: { commandId: 'hire-2' } }]) {
+      const append = store.appendEvents(person('ada'), [marked, other], { expectedVersion: 0, command: hire })
+      await rejectsWithCode(append, 'validation')
+    }
+    assert.equal(await store.findCommand(person('ada'), hire.commandId), undefined)
+    assert.equal(await store.headPosition(), 0)
+  })
+
+  test('a fingerprint is a safe integer', async ({ store }) => {
+    for (const fingerprint of [1.5, Number.NaN, 2 ** 53]) {
+      const other = { ...hire, fingerprint }
+      await rejectsWithCode(appendBy(store, person('ada'), other, noted(1), 0), 'invalid-option')
+      await rejectsWithCode(store.recordCommand(person('ada'), { ...rejection, fingerprint }), 'invalid-option')
+    }
+    for (const fingerprint of [0, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]) {
+      const record = { ...rejection, commandId: `c${fingerprint}`, fingerprint }
+      assert.deepEqual(await store.recordCommand(person('ada'), record), record)
+      assert.deepEqual(await store.findCommand(person('ada'), record.commandId), record)
+    }
+  })
+
   test('a rejection is remembered with its reason, and creates no aggregate', async ({ store }) => {
     assert.deepEqual(await store.recordCommand(person('ada'), rejection), rejection)
     assert.deepEqual(await store.findCommand(person('ada'), hire.commandId), rejection)
