@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { listening } from '../test-support/listening.ts'
+import { runToEnd, ServiceProcess } from '../test-support/service-process.ts'
+import { temporaryFolder } from '../test-support/temporary-folder.ts'
+import { welcome } from './welcome.ts'
+
+const run = promisify(execFile)
+const hasCurl = await run('curl', ['--version']).then(
+  () => true,
+  () => false,
+)
+
+describe('the service', () => {
+  test('explains itself', async () => {
+    const { exitCode, output, errors } = await runToEnd(['--help'])
+    assert.deepEqual([exitCode, errors], [0, ''])
+    for (const option of ['--port', '--host', '--data', '--token', '--log-level']) assert.ok(output.includes(option))
+  })
+
+  test('keeps what it has accepted when it is stopped politely, and ends with exit code 0', async (context) => {
+    const dataFolder = temporaryFolder(context)
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const service = await started(context, dataFolder)
+      const sending = Array.from({ length: 20 }, (_, index) => createPerson(service.url, `${signal}-${index}`))
+      // The first answer shows that the others are on their way.
+      await Promise.race(sending)
+      assert.equal(await service.end(signal), 0)
+      const accepted = (await Promise.allSettled(sending)).filter(({ status }) => status === 'fulfilled').length
+      await using again = await started(context, dataFolder)
+      const events = await fetch(`${again.url}/events?limit=1000`)
+      const { events: stored } = (await events.json()) as {
+        readonly events: readonly { readonly aggregateId: string }[]
+      }
+      const kept = stored.filter(({ aggregateId }) => aggregateId.startsWith(signal)).length
+      assert.ok(accepted >= 1 && kept >= accepted, `${accepted} accepted, ${kept} kept`)
+    }
+  })
+
+  test('shows command lines that work as they are, and again', {
+    skip: hasCurl ? false : 'curl is missing',
+  }, async (context) => {
+    await using service = await started(context, temporaryFolder(context))
+    const lines = linesOf(welcome(service.url, 'data', false))
+    assert.equal(lines.length, 3)
+    for (let round = 1; round <= 2; round++) {
+      const [create, change, look] = await runInOrder(lines)
+      assert.match(create ?? '', /^\{"status":"Accepted","aggregateId":"ada","version":1,/)
+      assert.match(change ?? '', /^\{"status":"Accepted","aggregateId":"ada","version":2,/)
+      const [before, now] = (look ?? '')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+      assert.deepEqual(before?.state, { status: 'Active', legalName: { full: 'Ada Lovelace' } })
+      assert.equal(now?.email, 'ada@example.org')
+    }
+  })
+
+  test('shows command lines with the token that it asks for, and not the token itself', () => {
+    const text = welcome('http://127.0.0.1:7117', 'data', true)
+    assert.ok(linesOf(text).every((line) => line.includes('-H "authorization: Bearer $CIM_TOKEN"')))
+  })
+})
+
+describe('a service that cannot run says in one line why, and ends with exit code 1', () => {
+  test('when an option is unknown', async () => {
+    assert.deepEqual(await failure(['--prot', '1']), "Unknown option '--prot'. See --help.")
+  })
+
+  test('when the port is taken', async (context) => {
+    const port = await listening(context, (_, response) => response.end())
+    const line = await failure(['--port', String(port), '--data', temporaryFolder(context)])
+    assert.match(line, /^Port \d+ on 127\.0\.0\.1 is in use by another process\. Stop it, or choose another port\.$/)
+  })
+
+  test('when another process uses the data', async (context) => {
+    const dataFolder = temporaryFolder(context)
+    await using _ = await started(context, dataFolder)
+    const line = await failure(['--port', '0', '--data', dataFolder])
+    assert.match(line, /events\.sqlite: another process has opened it .* Stop that process, or choose another file\.$/)
+  })
+
+  test('when the data folder is a file', async (context) => {
+    const file = join(temporaryFolder(context), 'file')
+    writeFileSync(file, 'not a folder')
+    assert.match(await failure(['--data', file]), /^The data folder .*file cannot be used .*--data <folder>\.$/)
+  })
+
+  test('when the data is not its own', async (context) => {
+    const dataFolder = temporaryFolder(context)
+    writeFileSync(
+      join(dataFolder, 'events.sqlite'),
+      'a letter, and long enough to be taken for nothing else'.repeat(100),
+    )
+    assert.match(await failure(['--data', dataFolder]), /events\.sqlite: .*not a SQLite database\. /)
+  })
+
+  test('when others could reach it without a token', async (context) => {
+    const line = await failure(['--host', '0.0.0.0', '--port', '0', '--data', temporaryFolder(context)])
+    assert.match(line, /^Refusing to listen on "0\.0\.0\.0": .*token/)
+  })
+})
+
+async function started(context: TestContext, dataFolder: string): Promise<ServiceProcess> {
+  const service = await ServiceProcess.start({ dataFolder })
+  context.after(() => service.end('SIGKILL'))
+  return service
+}
+
+async function createPerson(url: string, aggregateId: string): Promise<void> {
+  const response = await fetch(`${url}/commands/CreatePerson`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ aggregateId, data: { legalName: aggregateId } }),
+  })
+  assert.equal(response.status, 200)
+}
+
+function linesOf(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.startsWith('curl '))
+}
+
+async function runInOrder(lines: readonly string[]): Promise<readonly string[]> {
+  const outputs: string[] = []
+  for (const line of lines) outputs.push((await run('sh', ['-c', line])).stdout)
+  return outputs
+}
+
+async function failure(args: readonly string[]): Promise<string> {
+  const { exitCode, output, errors } = await runToEnd(args)
+  assert.deepEqual([exitCode, output], [1, ''])
+  assert.equal(errors.trimEnd().split('\n').length, 1, errors)
+  return errors.trimEnd()
+}
