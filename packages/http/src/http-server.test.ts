@@ -175,8 +175,33 @@ describe('stopping', () => {
     await using service = await serve()
     await Promise.all([service.server.stop(), service.server.stop()])
     const { application } = service
-    await new HttpServer({ application, port: 0 }).stop()
+    const never = new HttpServer({ application, port: 0 })
+    await never.stop()
+    await assert.rejects(never.start(), { code: 'listen-failed', message: /was stopped/ })
+    const hardly = new HttpServer({ application, port: 0 })
+    const started = hardly.start()
+    await hardly.stop()
+    await started
+    await assert.rejects(fetch(`${hardly.url}/healthz`))
   })
+})
+
+test('a client that leaves before its command has come is no fault', async () => {
+  await using service = await serve()
+  for (const framing of ['Content-Length: 100', 'Transfer-Encoding: chunked']) {
+    const socket = connectTo(service)
+    socket.write(
+      `POST /commands/CreatePerson HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${framing}\r\n\r\n5\r\n{"dat`,
+    )
+    await service.send('/healthz')
+    socket.destroy()
+  }
+  const gone = 'cim_http_requests_total{method="POST",route="/commands/:commandType",status="499"} 2'
+  while (!(await service.send('/metrics')).text.includes(gone));
+  const counted = 'cim_commands_total{command="CreatePerson",status="client-gone"} 2'
+  assert.ok((await service.send('/metrics')).text.includes(counted))
+  assert.deepEqual(service.faults, [])
+  assert.equal(await service.eventStore.headPosition(), 0)
 })
 
 test('a client that leaves in the middle of a command does not keep it from being done', async () => {

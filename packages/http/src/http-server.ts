@@ -36,10 +36,11 @@ const closeIdleEveryMs = 20
 /** Owns a listening socket. Does not own the application: stop it after the server. Serves once. */
 export class HttpServer implements AsyncDisposable {
   readonly #host: string
-  readonly #port: number
+  #port: number
   readonly #stopTimeoutMs: number
   readonly #stopping = new AbortController()
   readonly #server: Server
+  #started: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   /**
@@ -64,23 +65,16 @@ export class HttpServer implements AsyncDisposable {
     })
   }
 
-  /** Where it listens, for instance `http://127.0.0.1:7117`. */
+  /** Where it listens, for instance `http://127.0.0.1:7117`. With port 0 only known after {@link start}. */
   get url(): string {
-    const address = this.#server.address() as AddressInfo | null
     const host = this.#host.includes(':') ? `[${this.#host}]` : this.#host
-    return `http://${host}:${address?.port ?? this.#port}`
+    return `http://${host}:${this.#port}`
   }
 
   /** @throws {ListenError} when the address cannot be listened on */
   start(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const fail = (cause: Error): void => reject(new ListenError(this.#host, this.#port, cause))
-    this.#server.once('error', fail)
-    this.#server.listen(this.#port, this.#host, () => {
-      this.#server.off('error', fail)
-      resolve()
-    })
-    return promise
+    this.#started ??= this.#stopped === undefined ? this.#listen() : this.#refuseToStart()
+    return this.#started
   }
 
   /** Accepts nothing more, ends live streams, finishes the requests under way within the time allowed, and closes. */
@@ -93,9 +87,29 @@ export class HttpServer implements AsyncDisposable {
     return this.stop()
   }
 
-  #stop(): Promise<void> {
+  #listen(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const fail = (cause: Error): void => reject(new ListenError(this.#host, this.#port, cause))
+    this.#server.once('error', fail)
+    this.#server.listen(this.#port, this.#host, () => {
+      this.#server.off('error', fail)
+      this.#port = (this.#server.address() as AddressInfo).port
+      resolve()
+    })
+    return promise
+  }
+
+  async #refuseToStart(): Promise<void> {
+    throw new ListenError(this.#host, this.#port, new Error('this server was stopped; make a new one'))
+  }
+
+  async #stop(): Promise<void> {
     this.#stopping.abort()
-    if (!this.#server.listening) return Promise.resolve()
+    await this.#started?.catch(() => undefined)
+    if (this.#server.listening) await this.#close()
+  }
+
+  #close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const lastResort = setTimeout(() => this.#server.closeAllConnections(), this.#stopTimeoutMs)
     const idle = setInterval(() => this.#server.closeIdleConnections(), closeIdleEveryMs)

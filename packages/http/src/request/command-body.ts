@@ -2,6 +2,7 @@
 
 import { escapePointer, problemWithId, ValidationError, type ValidationIssue } from '@cim/core'
 import { HttpRequestError } from '../problems/http-errors.ts'
+import { findInfinity } from './find-infinity.ts'
 import { scanJson } from './scan-json.ts'
 
 /** The body of a command, with nothing known about its data yet. */
@@ -10,8 +11,8 @@ export interface CommandBody {
   readonly data: unknown
 }
 
-/** One level for the body itself, and what the event store accepts in data. */
-const maxDepth = 201
+/** One level for the body itself, and half of what the event store accepts, as an event may wrap what a command brings. */
+const maxDepth = 101
 const fields = ['aggregateId', 'data']
 
 /**
@@ -49,6 +50,9 @@ export function parseCommandBody(text: string, commandType: string): CommandBody
   const problem = aggregateId === undefined ? undefined : problemWithId(aggregateId)
   if (problem !== undefined) issues.push({ pointer: '/aggregateId', message: problem })
   if (data === undefined) issues.push({ pointer: '/data', message: 'is missing' })
+  const infinity = findInfinity(text, body)
+  if (infinity !== undefined)
+    issues.push({ pointer: infinity, message: 'is too large a number: at most about 1.8e308' })
   if (issues.length > 0) throw invalid(commandType, issues)
   return { aggregateId: aggregateId as string | undefined, data }
 }

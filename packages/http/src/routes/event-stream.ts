@@ -120,6 +120,8 @@ export class EventStream {
     if (this.#abort.signal.aborted) return
     clearInterval(this.#heartbeat)
     this.#abort.abort()
+    // Nobody waits for the subscription to notice, and nobody is left to be told that it could not end in order.
+    this.#batches.return?.().catch(() => undefined)
     this.#options.onEnd()
   }
 }

@@ -3,7 +3,7 @@
 import { type Application, UnknownNameError } from '@cim/core'
 import type { Metrics } from '../metrics/metrics.ts'
 import { HttpRequestError } from '../problems/http-errors.ts'
-import { codeOf } from '../problems/problem.ts'
+import { outcomeOf } from '../problems/problem.ts'
 import { jsonReply } from '../reply.ts'
 import { QueryString } from '../request/query-string.ts'
 import type { Route } from '../route.ts'
@@ -33,7 +33,7 @@ export function queryRoute(application: Application, metrics: Metrics): Route {
         if (result === undefined) throw new HttpRequestError('not-found', `${queryType} found nothing.`)
         return jsonReply(200, result, { 'cache-control': 'no-store' })
       } catch (error) {
-        status = codeOf(error)
+        status = outcomeOf(error, req.raw)
         throw error
       } finally {
         metrics.queries.increment(queryType, status)
