@@ -1,0 +1,84 @@
+/** How much is measured. */
+
+/** The sizes of a whole run: for the committed results, for a quick look, and for the tests of the benchmarks. */
+export type Size = 'full' | 'quick' | 'tiny'
+
+/** The amounts behind a size. */
+export interface Settings {
+  readonly size: Size
+  /** How often each subject is measured. */
+  readonly rounds: number
+  /** As `rounds`, for what takes many seconds. */
+  readonly longRounds: number
+  readonly aggregates: number
+  readonly appenders: readonly number[]
+  readonly peerAppenders: readonly number[]
+  readonly callers: readonly number[]
+  /** Appended before an append is measured: warms up, and brings the store's indexes into their steady state. */
+  readonly warmUpEvents: number
+  /** Appended in one run: at one appender, and at many. */
+  readonly eventsPerRun: { readonly alone: number; readonly crowd: number }
+  /** As `eventsPerRun`, where every append costs the same, so that fewer tell as much. */
+  readonly rawEventsPerRun: { readonly alone: number; readonly crowd: number }
+  readonly largeStoreEvents: number
+  readonly openLoopSeconds: number
+  readonly loads: number
+  /** How long to make load over HTTP: so many seconds, or so many requests. */
+  readonly httpExtent: { readonly duration: number } | { readonly amount: number }
+  readonly peerEvents: number
+}
+
+const full: Settings = {
+  size: 'full',
+  rounds: 5,
+  longRounds: 3,
+  aggregates: 10_000,
+  appenders: [1, 16, 64, 256, 1024],
+  peerAppenders: [1, 16, 64],
+  callers: [1, 16, 64, 256],
+  warmUpEvents: 32_000,
+  // The event store writes its indexes in turns, one every 32,768 events at first: a run covers at least a whole turn.
+  eventsPerRun: { alone: 40_000, crowd: 120_000 },
+  rawEventsPerRun: { alone: 8_000, crowd: 60_000 },
+  largeStoreEvents: 1_000_000,
+  openLoopSeconds: 10,
+  loads: 4_000,
+  httpExtent: { duration: 8 },
+  peerEvents: 20_000,
+}
+
+const quick: Settings = {
+  ...full,
+  size: 'quick',
+  rounds: 3,
+  longRounds: 1,
+  eventsPerRun: { alone: 3_000, crowd: 40_000 },
+  rawEventsPerRun: { alone: 3_000, crowd: 20_000 },
+  largeStoreEvents: 200_000,
+  openLoopSeconds: 3,
+  loads: 1_000,
+  httpExtent: { duration: 2 },
+  peerEvents: 4_000,
+}
+
+const tiny: Settings = {
+  ...full,
+  size: 'tiny',
+  rounds: 1,
+  longRounds: 1,
+  aggregates: 20,
+  appenders: [1, 16],
+  peerAppenders: [1],
+  callers: [1, 16],
+  warmUpEvents: 40,
+  eventsPerRun: { alone: 20, crowd: 100 },
+  rawEventsPerRun: { alone: 20, crowd: 100 },
+  largeStoreEvents: 2_000,
+  openLoopSeconds: 0.1,
+  loads: 20,
+  httpExtent: { amount: 200 },
+  peerEvents: 200,
+}
+
+/** Settings by size. */
+export const settingsOf: Readonly<Record<Size, Settings>> = { full, quick, tiny }

@@ -1,0 +1,12 @@
+/** All scenarios, in the order in which they run and are reported. */
+
+import type { Scenario } from './harness/scenario.ts'
+import { append } from './scenarios/append.ts'
+import { catchUp } from './scenarios/catch-up.ts'
+import { commands } from './scenarios/commands.ts'
+import { growth } from './scenarios/growth.ts'
+import { http } from './scenarios/http.ts'
+import { load } from './scenarios/load.ts'
+import { memory } from './scenarios/memory.ts'
+
+export const scenarios: readonly Scenario[] = [append, commands, load, catchUp, http, growth, memory]

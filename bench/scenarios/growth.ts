@@ -1,0 +1,123 @@
+/** What becomes of appends, commands and loads when the store holds a million events. */
+
+import { copyFileSync } from 'node:fs'
+import { SqliteEventStore } from '@cim/sqlite'
+import { Persons } from '../domain/persons.ts'
+import { batchLoop, closedLoop, type LoadSample } from '../harness/load-generators.ts'
+import { inRounds, pick, ratios } from '../harness/rounds.ts'
+import { ResultTable, type Scenario, type ScenarioContext } from '../harness/scenario.ts'
+import { withDatabaseFile } from '../harness/scratch.ts'
+import { RawEventLog } from '../raw/raw-event-log.ts'
+import { fillStore } from '../stores/fill-store.ts'
+import { appendThroughStore, measureAppends, measureRawAppends } from './append.ts'
+import { dispatchInNewStore, PersonService } from './commands.ts'
+import { measureLoads } from './load.ts'
+
+const notSlower = { atLeast: 0.9 }
+
+/** Scenario (g). */
+export const growth: Scenario = {
+  name: 'growth',
+  title: 'Growth to a million events',
+  needsLargeStore: true,
+  about: `The same measurements on a new store and on a copy of the large one: 1,000,000 events of 10,000 persons, all mixed.
+Both run in turns, so the ratio says what the size alone does.
+
+- **new**: a store with as many events as *Durable append*, *Commands in process* and *Load of an aggregate* start with.
+- **large**: the large store. What is measured adds to it, so it grows on.
+- **raw, large**: a raw loop with its indexes in place (see *Durable append*) over a file with as many events.`,
+  async run(context) {
+    const table = new ResultTable()
+    await measureAppendsOf(context, table)
+    await measureCommandsOf(context, table)
+    await measureLoadsOf(context, table)
+    return table
+  },
+}
+
+async function measureAppendsOf(
+  { settings, folder, largeStore, say }: ScenarioContext,
+  table: ResultTable,
+): Promise<void> {
+  await withDatabaseFile(folder, (largeCopy) =>
+    withDatabaseFile(folder, async (rawPath) => {
+      copyFileSync(largeStore, largeCopy)
+      await using store = new SqliteEventStore({ path: largeCopy })
+      const persons = new Persons(settings.aggregates, settings.largeStoreEvents / settings.aggregates)
+      say('filling a raw file')
+      using raw = new RawEventLog(rawPath, 'indexes in place')
+      const rawPersons = new Persons(settings.aggregates)
+      raw.fill(rawPersons, settings.largeStoreEvents)
+      await closedLoop(256, settings.warmUpEvents, (caller) => persons.appendOne(store, caller, 256))
+      batchLoop(256, settings.rawEventsPerRun.alone, (size) => raw.appendBatch(rawPersons, size))
+      const { alone, crowd } = settings.rawEventsPerRun
+      const few = { ...settings, rawEventsPerRun: { alone: Math.min(alone, 5_000), crowd: Math.min(crowd, 10_000) } }
+      for (const appenders of settings.appenders) {
+        say(`${appenders} appenders`)
+        const samples = await inRounds(settings.longRounds, {
+          fresh: () => withDatabaseFile(folder, (path) => appendThroughStore(path, appenders, settings)),
+          large: () => measureAppends(store, persons, appenders, settings),
+          // Its speed falls with every event, unlike ours, which comes in turns: fewer events tell it better.
+          raw: () => measureRawAppends(raw, rawPersons, appenders, few),
+        })
+        const row = `append, ${appenders} at once`
+        addPair(table, row, samples.fresh, samples.large, appenders === 1)
+        const [large, plain] = [pick(samples.large, 'perSecond'), pick(samples.raw, 'perSecond')]
+        table.add(row, 'raw, large', '/s', plain)
+        table.add(row, 'large to raw, large', '×', ratios(large, plain), appenders > 1 ? { atLeast: 1 } : undefined)
+      }
+    }),
+  )
+}
+
+async function measureCommandsOf(
+  { settings, folder, largeStore, say }: ScenarioContext,
+  table: ResultTable,
+): Promise<void> {
+  await withDatabaseFile(folder, async (largeCopy) => {
+    copyFileSync(largeStore, largeCopy)
+    await using store = new SqliteEventStore({ path: largeCopy })
+    const version = settings.largeStoreEvents / settings.aggregates
+    const service = new PersonService(store, new Persons(settings.aggregates, version))
+    await service.dispatchToAll()
+    for (const callers of [1, 64]) {
+      say(`${callers} callers`)
+      const { alone, crowd } = settings.eventsPerRun
+      const samples = await inRounds(settings.longRounds, {
+        fresh: () => dispatchInNewStore(folder, settings, callers, () => undefined),
+        large: () =>
+          closedLoop(callers, callers === 1 ? alone : crowd, (caller) => service.dispatchOne(caller, callers)),
+      })
+      addPair(table, `dispatch, ${callers} at once`, samples.fresh, samples.large, callers === 1)
+    }
+  })
+}
+
+async function measureLoadsOf(
+  { settings, folder, largeStore, say }: ScenarioContext,
+  table: ResultTable,
+): Promise<void> {
+  say('loads')
+  const aggregates = Math.min(settings.aggregates, 300)
+  const fresh = await withDatabaseFile(folder, async (path) => {
+    await fillStore({ path, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
+    return await measureLoads(path, aggregates, settings)
+  })
+  const large = await measureLoads(largeStore, settings.aggregates, settings)
+  for (const name of ['all events', 'snapshot', 'cache'] as const) {
+    addPair(table, `load, ${name}`, fresh[name], large[name], name !== 'all events')
+  }
+}
+
+function addPair(
+  table: ResultTable,
+  row: string,
+  fresh: readonly Pick<LoadSample, 'perSecond'>[],
+  large: readonly Pick<LoadSample, 'perSecond'>[],
+  hasAim: boolean,
+): void {
+  const [before, after] = [pick(fresh, 'perSecond'), pick(large, 'perSecond')]
+  table.add(row, 'new', '/s', before)
+  table.add(row, 'large', '/s', after)
+  table.add(row, 'large to new', '×', ratios(after, before), hasAim ? notSlower : undefined)
+}
