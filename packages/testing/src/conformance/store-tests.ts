@@ -27,7 +27,7 @@ export interface StoreTests<TStore> {
 }
 
 /** No test takes nearly as long; one that waits for what never comes must not hang the run. */
-const timeoutMs = 60_000
+const timeoutMs = 30_000
 
 /** @param open opens an empty store of the adapter */
 export function storeTests<TStore extends object>(open: OpenStore<TStore>): StoreTests<TStore> {

@@ -33,6 +33,7 @@ export async function allEvents(store: EventStore): Promise<readonly DomainEvent
     const page = await store.readEvents({ afterPosition, limit: 10_000 })
     events.push(...page.events)
     if (page.isEnd) return events
+    if (page.position <= afterPosition) throw new Error('A page that is not the last must lead further.')
     afterPosition = page.position
   }
 }

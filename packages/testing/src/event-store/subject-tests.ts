@@ -86,7 +86,10 @@ async function read(store: EventStore, subjectPatterns: string | readonly string
 async function follow(store: EventStore, subjectPatterns: string | readonly string[]) {
   const head = await store.headPosition()
   const found: DomainEventEnvelope[] = []
+  let before = 0
   for await (const { events, position } of store.subscribe(subjectPatterns, { batchSize: 10 })) {
+    assert.ok(position > before, 'positions rise from batch to batch')
+    before = position
     found.push(...events)
     if (position >= head) break
   }

@@ -33,10 +33,11 @@ export function subscriptionLoadTests({ test }: StoreTests<EventStore>): void {
       const run = ++runs
       const start = await store.headPosition()
       const total = sizes.flat().reduce((sum, size) => sum + size, 0)
+      const last = person(`${run}-last`)
       let appends = 0
       const following = scripts.map(async (script) => {
         while (appends < Math.min(script.begins, sizes.flat().length)) await new Promise(setImmediate)
-        return follow(store, start, total, script)
+        return follow(store, start, last.aggregateId, script)
       })
       for (const [index, crowd] of sizes.entries()) {
         const sent = crowd.map(async (size, writer) => {
@@ -45,8 +46,9 @@ export function subscriptionLoadTests({ test }: StoreTests<EventStore>): void {
         })
         await Promise.all(sent)
       }
+      await store.appendEvents(last, noted(1), { expectedVersion: 0 })
       const log = (await allEvents(store)).map(({ position }) => position).filter((position) => position > start)
-      assert.equal(log.length, total)
+      assert.equal(log.length, total + 1)
       for (const positions of await Promise.all(following)) assert.deepEqual(positions, log)
     })
     await checkProperty(property, 25)
@@ -77,8 +79,8 @@ export function subscriptionLoadTests({ test }: StoreTests<EventStore>): void {
   })
 }
 
-/** Reads so many events, with pauses. @returns their positions */
-async function follow(store: EventStore, afterPosition: number, total: number, { batchSize, turns }: Reader) {
+/** Reads until the aggregate comes that is the last, with pauses. @returns the positions of all events */
+async function follow(store: EventStore, afterPosition: number, lastId: string, { batchSize, turns }: Reader) {
   const positions: number[] = []
   const reached: number[] = []
   for await (const batch of store.subscribe('>', { afterPosition, batchSize })) {
@@ -87,7 +89,7 @@ async function follow(store: EventStore, afterPosition: number, total: number, {
       positions.push(position)
     }
     reached.push(batch.position)
-    if (positions.length >= total) break
+    if (batch.events.some(({ aggregateId }) => aggregateId === lastId)) break
     for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
   }
   assertRising(positions)

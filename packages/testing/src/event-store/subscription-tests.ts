@@ -61,12 +61,8 @@ export function subscriptionTests({ test }: StoreTests<EventStore>): void {
       events.map((event) => event.position),
       [position],
     )
-    let before = 0
-    for (const batch of batches) {
-      assert.ok(batch.position > before, 'positions rise from batch to batch')
-      before = batch.position
-    }
-    const live = store.subscribe('events.Person.*', { afterPosition: before })[Symbol.asyncIterator]()
+    const afterPosition = await store.headPosition()
+    const live = store.subscribe('events.Person.*', { afterPosition })[Symbol.asyncIterator]()
     const waiting = live.next()
     const last = await store.appendEvents({ aggregateType: 'Team', aggregateId: 't' }, noted(1), {
       expectedVersion: 50,
@@ -144,10 +140,13 @@ async function nextBatch(store: EventStore, options: { readonly afterPosition: n
 async function readToHead(store: EventStore, pattern: string, batchSize: number, afterPosition = 0) {
   const head = await store.headPosition()
   const batches: EventBatch[] = []
+  let before = afterPosition
   if (afterPosition >= head) return batches
   for await (const batch of store.subscribe(pattern, { batchSize, afterPosition })) {
+    assert.ok(batch.position > before, 'positions rise from batch to batch')
+    before = batch.position
     batches.push(batch)
-    if (batch.position >= head) break
+    if (before >= head) break
   }
   return batches
 }

@@ -47,14 +47,24 @@ describe('any commands through any processes', () => {
         const repository = new Repository({ definition, eventStore, snapshotStore, snapshotEvery: 3 })
         return new CommandHandler({ eventStore, repositories: [repository], maxAttempts: 1000 })
       })
+      /** The version that the account had when a command was first sent. */
+      const oldest = new Map<number, number>()
       const sending = sent.map(({ commandType, amount, through }, index) => {
         const command = account.command(commandType, { amount }, { aggregateId: accountId, commandId: `c-${index}` })
-        return Promise.all(through.map((process) => handlers[process]?.handle(command)))
+        return Promise.all(
+          through.map(async (process) => {
+            await scheduler.schedule(Promise.resolve())
+            const { version } = await stateAt(account, store, accountId)
+            oldest.set(index, Math.min(version, oldest.get(index) ?? version))
+            return handlers[process]?.handle(command)
+          }),
+        )
       })
       const outcomes = await scheduler.waitFor(Promise.all(sending))
       for (const [index, acknowledgments] of outcomes.entries()) {
         const [first = assert.fail('sent at least once')] = acknowledgments
         for (const acknowledgment of acknowledgments) assert.deepEqual(acknowledgment, first)
+        assert.ok(first.version >= (oldest.get(index) ?? 0), 'nothing is decided on a state that had passed before')
         await assertTrue(store, sent[index] ?? assert.fail('it was sent'), first)
       }
       const changes = outcomes.filter(([first], index) => first?.status === 'Accepted' && !isEmpty(sent[index]))

@@ -121,6 +121,7 @@ export function findTests({ test }: StoreTests<ViewStore>): void {
           const after = last === undefined ? undefined : { after: { value: last[0], id: last[1] } }
           const page = await found(store, 'tag', { ...options, ...after, limit })
           rows.push(...page)
+          assert.ok(rows.length <= whole.length, 'pages come to an end')
           if (page.length < limit) break
         }
         assert.deepEqual(rows, whole)
