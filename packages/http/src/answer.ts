@@ -12,9 +12,6 @@ import type { Route } from './route.ts'
 /** Answers a request by a route. Never throws. */
 export type Answer = (context: Context, route: Route) => Promise<Response>
 
-/** Nobody reads it; the status is for the metrics. */
-const clientGone: Reply = { status: 499, headers: {}, body: null }
-
 const closing = { connection: 'close' }
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
@@ -34,7 +31,7 @@ export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics
       const principal = route.isOpen === true ? undefined : gate.identify(request)
       reply = await route.handle(context, principal instanceof Promise ? await principal : principal)
     } catch (error) {
-      reply = replyTo(error, options, request, route.path)
+      reply = replyTo(error, options, request.method, route.path)
     }
     // A method is whatever the client writes, and every label is kept for good.
     const method = methods.has(request.method) ? request.method : 'other'
@@ -45,13 +42,7 @@ export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics
 }
 
 /** @returns the problem document for an error, after telling `onError` when it is a fault */
-function replyTo(
-  error: unknown,
-  { onError }: CheckedHttpApiOptions,
-  { method, signal }: Request,
-  route: string,
-): Reply {
-  if (signal.aborted) return clientGone
+function replyTo(error: unknown, { onError }: CheckedHttpApiOptions, method: string, route: string): Reply {
   let errorId = ''
   const problem = toProblem(error, () => {
     errorId = crypto.randomUUID()

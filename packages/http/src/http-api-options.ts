@@ -66,7 +66,8 @@ export function checkHttpApiOptions(options: HttpApiOptions): CheckedHttpApiOpti
   }
 }
 
-function neverThrowing(onError: HttpApiOptions['onError']): NonNullable<HttpApiOptions['onError']> {
+/** @returns the function given, made safe to call in the middle of an answer */
+export function neverThrowing(onError: HttpApiOptions['onError']): NonNullable<HttpApiOptions['onError']> {
   return (error, fault) => {
     try {
       onError?.(error, fault)

@@ -30,6 +30,7 @@ export interface HttpApi {
 /**
  * @param options the application, and who may use it
  * @throws {InvalidOptionError} when an option is unknown or out of range
+ * @throws {InvalidDefinitionError} when a query's own parameter has the name of one that every query has
  */
 export function createHttpApi(options: HttpApiOptions): HttpApi {
   const checked = checkHttpApiOptions(options)

@@ -204,6 +204,28 @@ test('a client that leaves before its command has come is no fault', async () =>
   assert.equal(await service.eventStore.headPosition(), 0)
 })
 
+test('a fault is reported even when its client has left', async () => {
+  await using service = await serve()
+  const begun = Promise.withResolvers<void>()
+  const held = Promise.withResolvers<void>()
+  service.eventStore.beforeAppend = async () => {
+    begun.resolve()
+    await held.promise
+    throw new Error('the disk is on fire')
+  }
+  const socket = connectTo(service)
+  const body = '{"data": {"legalName": "Ada"}}'
+  socket.write(
+    `POST /commands/CreatePerson HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  await begun.promise
+  socket.destroy()
+  held.resolve()
+  const counted = 'cim_commands_total{command="CreatePerson",status="internal"} 1'
+  while (!(await service.send('/metrics')).text.includes(counted));
+  assert.match(String(service.faults), /on fire/)
+})
+
 test('a client that leaves in the middle of a command does not keep it from being done', async () => {
   await using service = await serve()
   const { begun, release } = holdAppends(service)

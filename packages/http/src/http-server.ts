@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { checkOptions, checkWholeNumber } from '@cim/core'
 import { getRequestListener, RequestError } from '@hono/node-server'
 import { createHttpApi } from './http-api.ts'
-import { type HttpApiOptions, httpApiOptionNames } from './http-api-options.ts'
+import { type HttpApiOptions, httpApiOptionNames, neverThrowing } from './http-api-options.ts'
 import { HttpRequestError, ListenError, UnprotectedAddressError } from './problems/http-errors.ts'
 import { toProblem } from './problems/problem.ts'
 
@@ -60,8 +60,9 @@ export class HttpServer implements AsyncDisposable {
     const api = createHttpApi({ ...apiOptions, stopping: this.#stopping.signal })
     this.#server = createServer(timeouts, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
     // For instance no file descriptor left for a connection. The others go on.
+    const onError = neverThrowing(options.onError)
     this.#server.on('error', (error) => {
-      if (this.#server.listening) options.onError?.(error, { errorId: crypto.randomUUID(), method: '', route: '' })
+      if (this.#server.listening) onError(error, { errorId: crypto.randomUUID(), method: '', route: '' })
     })
   }
 

@@ -6,6 +6,7 @@ import { CimError } from '@cim/core'
 export type HttpRequestErrorCode =
   | 'bad-request'
   | 'body-too-large'
+  | 'client-gone'
   | 'cross-origin'
   | 'host-not-allowed'
   | 'invalid-header'
@@ -40,6 +41,11 @@ export class HttpRequestError extends CimError {
     this.members = more?.members ?? {}
     this.headers = more?.headers ?? {}
   }
+}
+
+/** @returns the error for a client that left before there was an answer: for the metrics, as nobody reads it */
+export function clientGone(cause: unknown): HttpRequestError {
+  return new HttpRequestError('client-gone', 'The client has left.', { cause })
 }
 
 /** The server would be reachable from other machines without any protection. */

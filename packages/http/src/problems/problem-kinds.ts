@@ -32,6 +32,7 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['body-too-large', { status: 413, title: 'The body is too large.' }],
   ['payload-too-large', { status: 413, title: 'The content is larger than the event store accepts.' }],
   ['unsupported-media-type', { status: 415, title: 'Only application/json is accepted.' }],
+  ['client-gone', { status: 499, title: 'The client has left.' }],
   ['internal', { status: 500, title: 'Something went wrong.', detail: 'The cause is in the log, under this errorId.' }],
   ['consistency-timeout', { status: 503, title: 'The view is not that far yet.', retryAfter: 1 }],
   ['too-many-streams', { status: 503, title: 'Too many live streams are open.', retryAfter: 30 }],

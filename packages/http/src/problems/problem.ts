@@ -42,12 +42,8 @@ export function toProblem(error: unknown, errorId: () => string): Problem {
   return { code, isFault, reply: { status: kind.status, headers, body: JSON.stringify(members) } }
 }
 
-/** @returns the code that the client sees, or would see if it were still there; a label for metrics */
-export function outcomeOf(error: unknown, request: Request): string {
-  return request.signal.aborted ? 'client-gone' : codeOf(error)
-}
-
-function codeOf(error: unknown): string {
+/** @returns the code that the client sees */
+export function codeOf(error: unknown): string {
   return isCimError(error) && problemKinds.has(error.code) ? error.code : 'internal'
 }
 

@@ -1,6 +1,6 @@
 /** Reads a request's body without ever holding more than is allowed. */
 
-import { HttpRequestError } from '../problems/http-errors.ts'
+import { clientGone, HttpRequestError } from '../problems/http-errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -9,13 +9,12 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
  * @param maxBytes the most that is accepted
  * @param isFramed true when the server guarantees that the body is no longer than its Content-Length
  * @returns the body as text
- * @throws {HttpRequestError} `body-too-large`, or `invalid-json` when it is not UTF-8
+ * @throws {HttpRequestError} `body-too-large`, `invalid-json` when it is not UTF-8, `client-gone`
  */
 export async function readText(request: Request, maxBytes: number, isFramed: boolean): Promise<string> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
-  const bytes =
-    declared !== null && isFramed ? new Uint8Array(await request.arrayBuffer()) : await readBytes(request, maxBytes)
+  const bytes = await (declared !== null && isFramed ? readAll(request) : readBounded(request, maxBytes))
   try {
     return utf8.decode(bytes)
   } catch (cause) {
@@ -23,15 +22,28 @@ export async function readText(request: Request, maxBytes: number, isFramed: boo
   }
 }
 
-async function readBytes({ body }: Request, maxBytes: number): Promise<Uint8Array> {
+async function readAll(request: Request): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await request.arrayBuffer())
+  } catch (cause) {
+    throw clientGone(cause)
+  }
+}
+
+async function readBounded({ body }: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
-  // Leaving the loop cancels the rest of the body.
-  for await (const chunk of body ?? []) {
-    length += chunk.byteLength
-    if (length > maxBytes) throw tooLarge(maxBytes)
-    chunks.push(chunk)
+  try {
+    for await (const chunk of body ?? []) {
+      length += chunk.byteLength
+      // Leaving the loop cancels the rest of the body.
+      if (length > maxBytes) break
+      chunks.push(chunk)
+    }
+  } catch (cause) {
+    throw clientGone(cause)
   }
+  if (length > maxBytes) throw tooLarge(maxBytes)
   return Buffer.concat(chunks, length)
 }
 

@@ -12,7 +12,7 @@ import {
 import type { Context } from 'hono'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Principal } from '../principal.ts'
-import { outcomeOf } from '../problems/problem.ts'
+import { codeOf } from '../problems/problem.ts'
 import { jsonReply, type Reply } from '../reply.ts'
 import { parseCommandBody } from '../request/command-body.ts'
 import { readText } from '../request/request-body.ts'
@@ -49,7 +49,7 @@ export function commandRoute(application: Application, maxBodyBytes: number, met
         status = acknowledgment.status
         return toReply(acknowledgment, command.correlationId)
       } catch (error) {
-        status = outcomeOf(error, context.req.raw)
+        status = codeOf(error)
         throw pointingIntoBody(error, commandType)
       } finally {
         metrics.commands.increment(commandType, status)

@@ -50,8 +50,8 @@ test('the past comes first, then what happens, without a gap or a duplicate', as
   assert.equal(first?.event, 'PersonCreated')
   const [stored] = (await service.eventStore.readEvents()).events
   assert.deepEqual(JSON.parse(first?.data ?? ''), stored)
-  const creating = Promise.all(Array.from({ length: 500 }, (_, index) => service.createPerson(`live-${index}`)))
-  for (let position = 2; position <= 501; position++) assert.equal((await stream.next())?.id, String(position))
+  const creating = Promise.all(Array.from({ length: 200 }, (_, index) => service.createPerson(`live-${index}`)))
+  for (let position = 2; position <= 201; position++) assert.equal((await stream.next())?.id, String(position))
   await creating
 })
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { defineQuery } from '@cim/core'
+import { z } from 'zod'
 import { type Service, serve, startApplication } from '../fixture.test.ts'
 import { createHttpApi } from '../index.ts'
 
@@ -79,6 +81,17 @@ describe('GET /queries/{queryType}', () => {
     assert.equal(headers.get('retry-after'), '1')
     assert.deepEqual(service.faults, [])
   })
+})
+
+test('a query may not call its own parameter after or wait', async () => {
+  const query = defineQuery('FindLate', {
+    parameters: z.object({ after: z.string() }),
+    result: z.array(z.string()),
+    handle: async () => [],
+  })
+  const { application } = await startApplication({ queries: [query] })
+  assert.throws(() => createHttpApi({ application }), { code: 'invalid-definition', message: /FindLate .*'after'/ })
+  await application.stop()
 })
 
 test('a client that leaves ends the wait for a position', async () => {

@@ -1,9 +1,15 @@
 /** `GET /queries/{queryType}` */
 
-import { type Application, UnknownNameError } from '@cim/core'
+import {
+  type Application,
+  InvalidDefinitionError,
+  jsonSchemaOf,
+  type QueryDefinition,
+  UnknownNameError,
+} from '@cim/core'
 import type { Metrics } from '../metrics/metrics.ts'
-import { HttpRequestError } from '../problems/http-errors.ts'
-import { outcomeOf } from '../problems/problem.ts'
+import { clientGone, HttpRequestError } from '../problems/http-errors.ts'
+import { codeOf } from '../problems/problem.ts'
 import { jsonReply } from '../reply.ts'
 import { QueryString } from '../request/query-string.ts'
 import type { Route } from '../route.ts'
@@ -17,8 +23,10 @@ export const maxWaitMs = 30_000
 /**
  * @param application whose queries are answered
  * @param metrics counts the queries
+ * @throws {InvalidDefinitionError} when a query's own parameter has a reserved name
  */
 export function queryRoute(application: Application, metrics: Metrics): Route {
+  application.queries.forEach(checkParameters)
   const known = new Set(application.queries.map(({ queryType }) => queryType))
   return {
     method: 'GET',
@@ -29,11 +37,11 @@ export function queryRoute(application: Application, metrics: Metrics): Route {
       const start = performance.now()
       let status = 'ok'
       try {
-        const result = await answer(application, queryType, req.raw)
+        const result = await resultOf(application, queryType, req.raw)
         if (result === undefined) throw new HttpRequestError('not-found', `${queryType} found nothing.`)
         return jsonReply(200, result, { 'cache-control': 'no-store' })
       } catch (error) {
-        status = outcomeOf(error, req.raw)
+        status = codeOf(error)
         throw error
       } finally {
         metrics.queries.increment(queryType, status)
@@ -43,18 +51,32 @@ export function queryRoute(application: Application, metrics: Metrics): Route {
   }
 }
 
-function answer(application: Application, queryType: string, request: Request): Promise<unknown> {
+async function resultOf(application: Application, queryType: string, request: Request): Promise<unknown> {
   const given = new QueryString(request.url, `query ${queryType}`)
   const afterPosition = given.wholeNumber('after', { least: 0 })
   const waitMs = given.wholeNumber('wait', { least: 0, most: maxWaitMs })
-  return application.answer(
-    {
-      queryType,
-      parameters: given.toParameters(reservedParameters),
-      ...(afterPosition === undefined ? undefined : { afterPosition }),
-      ...(waitMs === undefined ? undefined : { waitMs }),
-    },
-    // A client that has left is not waited for; without a wait the signal would only cost.
-    afterPosition === undefined ? undefined : { signal: request.signal },
+  const query = {
+    queryType,
+    parameters: given.toParameters(reservedParameters),
+    ...(afterPosition === undefined ? undefined : { afterPosition }),
+    ...(waitMs === undefined ? undefined : { waitMs }),
+  }
+  // Nothing to wait for: a signal would only cost.
+  if (afterPosition === undefined) return application.answer(query)
+  const { signal } = request
+  try {
+    return await application.answer(query, { signal })
+  } catch (error) {
+    throw signal.aborted && error === signal.reason ? clientGone(error) : error
+  }
+}
+
+/** Over HTTP such a parameter could never be given. */
+function checkParameters({ queryType, parameters }: QueryDefinition): void {
+  const { properties = {} } = jsonSchemaOf(parameters) as { readonly properties?: object }
+  const taken = reservedParameters.find((name) => Object.hasOwn(properties, name))
+  if (taken === undefined) return
+  throw new InvalidDefinitionError(
+    `Query ${queryType} has a parameter '${taken}', which every query over HTTP has already. Rename it.`,
   )
 }
