@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
@@ -53,6 +54,37 @@ export function openBalances(options: Partial<ProcessorRunnerOptions> & { readon
     await waitForPosition(viewStore, balances, { afterPosition, waitMs: 60_000 })
   }
   return { eventStore, viewStore, runner, caughtUp }
+}
+
+/** A processor that fails so often at an event, and notes what it has seen and saved. */
+export function flaky(failsAt: number, times: number) {
+  const seen: number[] = []
+  const saved: number[] = []
+  let failures = 0
+  const processor: EventProcessor = {
+    processorName: 'Flaky',
+    subjectPatterns: ['events.>'],
+    getCheckpoint: async () => saved.at(-1) ?? 0,
+    process: async (events) => {
+      for (const { position } of events) {
+        if (position === failsAt && failures++ < times) throw new Error(`failure ${failures}`)
+        seen.push(position)
+      }
+      return 0
+    },
+    saveCheckpoint: async (position) => void saved.push(position),
+  }
+  const reached = async (position: number) => {
+    while ((saved.at(-1) ?? 0) < position) await new Promise(setImmediate)
+  }
+  return { processor, seen, saved, reached }
+}
+
+/** @returns an event store with deposits of these amounts to one account */
+export async function filled(...amounts: readonly number[]): Promise<MemoryEventStore> {
+  const eventStore = new MemoryEventStore()
+  for (const amount of amounts) await appendDeposits(eventStore, 'a-1', amount)
+  return eventStore
 }
 
 if (import.meta.main) {
