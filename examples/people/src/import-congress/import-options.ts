@@ -26,8 +26,7 @@ export const importHelp = `Imports the members of the United States Congress, th
   --concurrency <number>       how many commands are under way at a time    (64)
   --help                       shows this
 
-It can be repeated, and interrupted: nothing is done twice.
-`
+It can be repeated, and interrupted: nothing is done twice.`
 
 /**
  * @param args without the program's name

@@ -17,10 +17,12 @@ export async function runImport(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
+  // An import goes on when nobody reads any more how far it is.
+  process.stdout.on('error', () => undefined)
   try {
     const options = parseImportOptions(args, environment)
     if (options !== 'help') return await importFolder(options)
-    process.stdout.write(importHelp)
+    console.log(importHelp)
     return 0
   } catch (error) {
     console.error(isCimError(error) ? error.message : error)

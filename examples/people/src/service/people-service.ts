@@ -1,7 +1,7 @@
 /** The People service: stores on disk, the application on them, and HTTP in front. */
 
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { type Application, CimError } from '@cim/core'
 import { HttpServer } from '@cim/http'
 import { SqliteEventStore, SqliteViewStore } from '@cim/sqlite'
@@ -79,7 +79,9 @@ export class PeopleService implements AsyncDisposable {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true })
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
+    // Recursive only when it must be: Node never comes back from trying that where no folder can be made, as in /proc.
+    mkdirSync(folder, { recursive: !existsSync(dirname(resolve(folder))) })
   } catch (cause) {
     const problem = cause instanceof Error ? cause.message : String(cause)
     throw new DataFolderError(

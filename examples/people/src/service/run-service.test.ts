@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { listening } from '../test-support/listening.ts'
-import { runToEnd, ServiceProcess } from '../test-support/service-process.ts'
+import { runToEnd, ServiceProcess, spawnService } from '../test-support/service-process.ts'
 import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { welcome } from './welcome.ts'
 
@@ -39,6 +40,15 @@ describe('the service', () => {
       const kept = stored.filter(({ aggregateId }) => aggregateId.startsWith(signal)).length
       assert.ok(accepted >= 1 && kept >= accepted, `${accepted} accepted, ${kept} kept`)
     }
+  })
+
+  test('goes on when nobody reads its output', async (context) => {
+    const child = spawnService(['--port', '0', '--data', temporaryFolder(context)])
+    const ended = once(child, 'exit')
+    if (child.stdout !== null) await once(child.stdout, 'data')
+    child.stdout?.destroy()
+    child.kill('SIGTERM')
+    assert.deepEqual(await ended, [0, null])
   })
 
   test('shows command lines that work as they are, and again', {

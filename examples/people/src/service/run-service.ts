@@ -16,9 +16,11 @@ export async function runService(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
+  // The service goes on when nobody reads any more what it says.
+  process.stdout.on('error', () => undefined)
   try {
     const options = parseServiceOptions(args, environment)
-    if (options === 'help') process.stdout.write(serviceHelp)
+    if (options === 'help') console.log(serviceHelp)
     else await serve(options)
     return 0
   } catch (error) {
@@ -32,10 +34,10 @@ async function serve(options: ServiceOptions): Promise<void> {
   const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
   const asked = stopAsked()
   await using service = await PeopleService.start(options, log)
-  process.stdout.write(welcome(service.url, resolve(options.dataFolder), options.token !== undefined))
+  console.log(welcome(service.url, resolve(options.dataFolder), options.token !== undefined))
   log.info({ url: service.url }, 'Listening')
   log.info({ signal: await asked }, 'Stopping')
-  process.stdout.write('\nStopping: what was accepted is finished first.\n')
+  console.log('\nStopping: what was accepted is finished first.')
 }
 
 /** A signal may come more than once: from the terminal, and again from npm, which passes it on. */

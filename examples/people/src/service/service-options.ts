@@ -22,8 +22,7 @@ export const serviceHelp = `The People service: people, organizations and employ
   --data <folder>       where events and views are kept              (./data)
   --token <token>       requests must carry it as a bearer token     (the environment's CIM_TOKEN)
   --log-level <level>   trace, debug, info, warn, error or silent    (warn)
-  --help                shows this
-`
+  --help                shows this`
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 

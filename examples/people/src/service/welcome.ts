@@ -22,6 +22,5 @@ Travel back to before that, and look at the person now:
   ${curl} '${url}/aggregates/Person/ada?version=1' '${url}/queries/GetPersonById?personId=ada'
 
 Everything else: ${url}/openapi.json
-Stop with Ctrl+C.
-`
+Stop with Ctrl+C.`
 }
