@@ -27,7 +27,7 @@ export function dataTests({ test }: StoreTests<EventStore>): void {
         expected,
       )
     })
-    await checkProperty(property, 100)
+    await checkProperty(property, 60)
   })
 
   test('every kind of string is kept, as a value and as a key', async ({ store }) => {

@@ -64,7 +64,7 @@ function snapshotTests({ test, durableTest }: StoreTests<SnapshotStore>): void {
       const expected = JSON.parse(JSON.stringify(state)) as unknown
       assert.deepEqual(await store.loadSnapshot(ada, 'f-1'), snapshot(1, expected))
     })
-    await checkProperty(property, 100)
+    await checkProperty(property, 60)
   })
 
   test('every kind of string is kept, as a value, as a key and as a fingerprint', async ({ store }) => {

@@ -66,6 +66,6 @@ export function viewStringTests({ test }: StoreTests<ViewStore>): void {
       const expected = JSON.parse(JSON.stringify(document)) as unknown
       assert.deepEqual((await store.getMany(view, ['d'])).get('d'), expected)
     })
-    await checkProperty(property, 100)
+    await checkProperty(property, 60)
   })
 }
