@@ -64,7 +64,7 @@ export class Progress {
   #draw(): void {
     this.#shownAt = this.#now()
     const text = this.#describe()
-    const width = Math.max(0, Math.min(widestBar, (this.#output.columns ?? 80) - text.length - 4))
+    const width = Math.max(0, Math.min(widestBar, (this.#output.columns || 80) - text.length - 4))
     const full = Math.round((width * this.#percent) / 100)
     this.#output.write(`${eraseLine}[${'#'.repeat(full)}${'-'.repeat(width - full)}] ${text}`)
   }

@@ -9,10 +9,8 @@ import { personResult, toPersonResults } from './persons.ts'
 
 export const findPersonsByEmail = defineQuery('FindPersonsByEmail', {
   parameters: z.strictObject({
-    /** The whole address; case does not matter. */
-    email: z.string().min(1).max(254),
-    /** The day whose organizations are shown; today, in UTC, when left out. */
-    asOf: calendarDate.optional(),
+    email: z.string().min(1).max(254).describe('The whole address; case does not matter.'),
+    asOf: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
     ...pageParameters,
   }),
   result: pageOf(personResult),

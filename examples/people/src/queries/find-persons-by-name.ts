@@ -10,13 +10,12 @@ import { personResult, toPersonResults } from './persons.ts'
 
 export const findPersonsByName = defineQuery('FindPersonsByName', {
   parameters: z.strictObject({
-    /** How the name begins, or any word in it; case, accents and punctuation do not matter. */
     name: z
       .string()
       .max(300)
-      .refine((name) => searchText(name) !== '', { error: 'Must contain a letter or a digit' }),
-    /** The day whose organizations are shown; today, in UTC, when left out. */
-    asOf: calendarDate.optional(),
+      .refine((name) => searchText(name) !== '', { error: 'Must contain a letter or a digit' })
+      .describe('How the name begins, or any word in it; case, accents and punctuation do not matter.'),
+    asOf: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
     ...pageParameters,
   }),
   result: pageOf(personResult),

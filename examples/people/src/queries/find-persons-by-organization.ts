@@ -10,8 +10,7 @@ import { personResult, toPersonResults } from './persons.ts'
 export const findPersonsByOrganization = defineQuery('FindPersonsByOrganization', {
   parameters: z.strictObject({
     organizationId,
-    /** The day on which they are employed; today, in UTC, when left out. */
-    asOf: calendarDate.optional(),
+    asOf: calendarDate.optional().describe('The day on which they are employed; today, in UTC, when left out.'),
     ...pageParameters,
   }),
   result: pageOf(personResult),

@@ -11,27 +11,30 @@ const mostChildren = 1000
 export const getOrganization = defineQuery('GetOrganization', {
   parameters: z.strictObject({
     organizationId,
-    /** The day of the head count; today, in UTC, when left out. */
-    asOf: calendarDate.optional(),
-    /** How many members to show at most; 50 when left out. FindPersonsByOrganization gives all, page by page. */
-    limit: z.coerce.number().int().min(0).max(1000).optional(),
+    asOf: calendarDate.optional().describe('The day of the head count; today, in UTC, when left out.'),
+    limit: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(1000)
+      .optional()
+      .describe('How many members to show; 50 when left out. FindPersonsByOrganization gives all, page by page.'),
   }),
   result: organizationViewSchema.extend({
-    /** The first 1,000 in the order of their ids. */
-    children: z.array(organizationViewSchema.pick({ organizationId: true, name: true, status: true })),
-    /** How many different persons it employs on that day. */
-    headCount: z.number().int(),
-    /** In the order of their names. */
-    members: z.array(
-      z.object({
-        personId,
-        /** Empty when the person was not created. */
-        name: z.string(),
-        roles: z.array(z.string()),
-        /** The first day of the oldest of the person's current employments there. */
-        since: calendarDate,
-      }),
-    ),
+    children: z
+      .array(organizationViewSchema.pick({ organizationId: true, name: true, status: true }))
+      .describe('The first 1,000, in the order of their ids.'),
+    headCount: z.number().int().describe('How many different persons it employs on that day.'),
+    members: z
+      .array(
+        z.object({
+          personId,
+          name: z.string().describe('Empty when the person was not created.'),
+          roles: z.array(z.string()),
+          since: calendarDate.describe("The first day of the oldest of the person's current employments there."),
+        }),
+      )
+      .describe('In the order of their names.'),
   }),
   handle: async ({ organizationId, asOf, limit = 50 }, read, { now }) => {
     const view = await read(organizationView).get(organizationId)

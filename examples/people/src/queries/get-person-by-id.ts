@@ -10,8 +10,7 @@ import { personResult, toPersonResults } from './persons.ts'
 export const getPersonById = defineQuery('GetPersonById', {
   parameters: z.strictObject({
     personId,
-    /** The day whose organizations are shown; today, in UTC, when left out. */
-    asOf: calendarDate.optional(),
+    asOf: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
   }),
   result: personResult,
   handle: async ({ personId, asOf }, read, { now }) => {

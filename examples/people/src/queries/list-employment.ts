@@ -19,20 +19,21 @@ const mostRowsCounted = 5000
 
 export const listEmployment = defineQuery('ListEmployment', {
   parameters: z.strictObject({
-    /** Only employments that cover this day, or `any` for all; today, in UTC, when left out. */
-    asOf: z.union([calendarDate, z.literal('any')]).optional(),
+    asOf: z
+      .union([calendarDate, z.literal('any')])
+      .optional()
+      .describe("Only employments that cover this day, or 'any' for all; today, in UTC, when left out."),
     organizationId: organizationId.optional(),
-    /** Only those recorded under this id; employments of records that were merged into it keep their own. */
-    personId: personId.optional(),
+    personId: personId
+      .optional()
+      .describe('Only those recorded under this id; employments of records that were merged into it keep their own.'),
     ...pageParameters,
   }),
   /** In the order of their ends, open ends last. The first page has the total, unless that takes too long to count. */
   result: pageOf(
     employmentViewSchema.extend({
-      /** Empty when the person was not created. */
-      personName: z.string(),
-      /** Empty when the organization was not created. */
-      organizationName: z.string(),
+      personName: z.string().describe('Empty when the person was not created.'),
+      organizationName: z.string().describe('Empty when the organization was not created.'),
     }),
   ),
   handle: async ({ asOf, organizationId, personId, ...parameters }, read, { now }) => {

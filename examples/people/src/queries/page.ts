@@ -5,10 +5,8 @@ import { z } from 'zod'
 
 /** The parameters that every paged query takes. */
 export const pageParameters = {
-  /** The most items in the page; 50 when left out. Over HTTP it comes as a string. */
-  limit: z.coerce.number().int().min(1).max(1000).optional(),
-  /** Where the page begins: the `nextCursor` of the page before. */
-  cursor: z.string().max(2000).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).optional().describe('The most items in the page; 50 when left out.'),
+  cursor: z.string().max(2000).optional().describe('Where the page begins: the nextCursor of the page before.'),
 }
 
 /** See {@link pageParameters}. */
@@ -38,9 +36,8 @@ const placeSchema = z.tuple([z.string(), z.string()])
 export function pageOf<TItem extends z.ZodType>(item: TItem) {
   return z.object({
     items: z.array(item),
-    /** How many items all pages have together, where the query knows it. */
-    total: z.number().int().optional(),
-    nextCursor: z.string().optional(),
+    total: z.number().int().optional().describe('How many items all pages have together, where the query knows it.'),
+    nextCursor: z.string().optional().describe('Gives the next page as cursor; absent on the last one.'),
   })
 }
 
