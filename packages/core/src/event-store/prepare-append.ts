@@ -99,14 +99,16 @@ function prepareEvent(
       },
     ])
   }
-  let encoded: { readonly text: string; readonly value: unknown }
+  let text: string
   try {
-    encoded = encodeJson(event.eventData)
+    text = encodeJson(event.eventData).text
   } catch (cause) {
     throw new InvalidEventError(event.eventType, cause instanceof Error ? cause.message : String(cause), { cause })
   }
-  checkSize(event.eventType, encoded.text, limits.maxEventBytes)
-  return { eventId, eventType: event.eventType, schemaVersion, eventData: encoded.value, text: encoded.text, metadata }
+  checkSize(event.eventType, text, limits.maxEventBytes)
+  // Read back, not passed on: the writer may go on changing its own objects.
+  const eventData = JSON.parse(text) as unknown
+  return { eventId, eventType: event.eventType, schemaVersion, eventData, text, metadata }
 }
 
 /** @returns the metadata without properties that are undefined */

@@ -88,7 +88,9 @@ export async function historyOf<TState>(
   const envelopes = await eventStore.loadEvents({ aggregateType, aggregateId }, { fromVersion, limit })
   let { state } = start
   return envelopes.map((envelope) => {
-    const event = decodeEvent(envelope, definition.upcasters)
+    // An event type that was taken out of the definition is shown as it was stored.
+    const isDefined = Object.hasOwn(definition.events, envelope.eventType)
+    const event = decodeEvent(isDefined ? envelope : { ...envelope, schemaVersion: 1 }, definition.upcasters)
     const before = state
     state = applyEvent(definition, before, event)
     return { event, differences: differencesBetween(before, state), state }

@@ -71,7 +71,11 @@ export function foldEvents<TState>(
   const last = envelopes.at(-1)
   if (last === undefined) return start
   let state = start.state
-  for (const envelope of envelopes) state = applyEvent(definition, state, decodeEvent(envelope, definition.upcasters))
+  for (const envelope of envelopes) {
+    // An event type that was taken out of the definition changes nothing, whatever its schema version was.
+    if (!Object.hasOwn(definition.events, envelope.eventType)) continue
+    state = applyEvent(definition, state, decodeEvent(envelope, definition.upcasters))
+  }
   return {
     aggregateId: start.aggregateId,
     state,

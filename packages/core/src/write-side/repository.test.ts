@@ -5,6 +5,8 @@ import { UndecodableEventError } from '../errors/event-errors.ts'
 import type { EventStore, LoadEventsOptions } from '../event-store/event-store.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { a1, account, accountDefinition, appendDeposits, deposits, errorOf, withHooks } from '../sample-account.test.ts'
+import type { Schema } from '../schema/schema.ts'
+import { defineAggregate } from './aggregate.ts'
 import { event } from './decision.ts'
 import { Repository } from './repository.ts'
 
@@ -45,6 +47,24 @@ describe('a repository', () => {
     const saved = { aggregateId: a1, state: { owner: 'Ada', balance: 5 }, version: 2, position: 2, timestamp }
     assert.deepEqual(await repository.load(a1), { ...saved, isVerified: false })
     assert.deepEqual(loads, ['a-1 from 1'])
+  })
+
+  test('has a state of its own, whatever happens to the objects that the events were made of', async () => {
+    const anything: Schema<{ list: number[] }> = {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: value as { list: number[] } }) },
+    }
+    const note = defineAggregate('Note', {
+      events: { Noted: anything },
+      commands: {},
+      initialState: { list: [] as number[] },
+      decide: {},
+      apply: { Noted: (_, { data }) => data },
+    })
+    const repository = new Repository({ definition: note, eventStore: new MemoryEventStore() })
+    const data = { list: [1] }
+    await repository.save(await repository.load('n-1'), [event('Noted', data)])
+    data.list.push(2)
+    assert.deepEqual((await repository.load('n-1')).state, { list: [1] })
   })
 
   test('looks into the store for newer events when asked to', async () => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { errorOf, shape } from '../sample-account.test.ts'
+import { historyOf } from '../time-travel/state-at.ts'
 import { defineAggregate } from './aggregate.ts'
 import { event } from './decision.ts'
 import { Repository } from './repository.ts'
@@ -34,6 +35,20 @@ const person = defineAggregate('Person', {
 const ada = { aggregateType: 'Person', aggregateId: 'ada' }
 
 describe('stored events', () => {
+  test('of a type that was taken out of the definition change nothing, and are still shown', async () => {
+    const eventStore = new MemoryEventStore()
+    const events = [
+      { eventType: 'Nicknamed', eventData: { name: 'Countess' }, schemaVersion: 2 },
+      { eventType: 'Named', eventData: 'Ada Byron', schemaVersion: 1 },
+    ]
+    await eventStore.appendEvents(ada, events, { expectedVersion: 0 })
+    const loaded = await new Repository({ definition: person, eventStore }).load('ada')
+    assert.equal(loaded.version, 2)
+    assert.deepEqual(loaded.state, { names: ['Byron, Ada'] })
+    const [first] = await historyOf(person, eventStore, 'ada')
+    assert.deepEqual([first?.event.data, first?.differences], [{ name: 'Countess' }, []])
+  })
+
   test('of older schema versions are lifted step by step', async () => {
     const eventStore = new MemoryEventStore()
     const events = [
