@@ -200,7 +200,7 @@ export class SqliteEventStore implements EventStore {
     this.#commits.close()
     this.#appended.notify()
     try {
-      this.#database.close()
+      if (this.#database.isOpen) this.#database.close()
     } finally {
       this.#lock[Symbol.dispose]()
     }

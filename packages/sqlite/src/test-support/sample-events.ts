@@ -42,7 +42,6 @@ export function openTemporaryStore(
 /** A store that is closed after the test at the latest. */
 export function openStore(context: TestContext, path: string, internals?: SqliteEventStoreInternals): SqliteEventStore {
   const store = new SqliteEventStore({ path }, internals)
-  // Hooks run in the order in which they came: before the folder goes.
   context.after(() => store.close())
   return store
 }

@@ -1,0 +1,153 @@
+/** Schemas come one after the other, each whole or not at all, and no data is left behind. */
+
+import assert from 'node:assert/strict'
+import { copyFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type DatabaseFileOptions, openDatabaseFile } from './database-file.ts'
+import { eventStoreMigrations, type Migration, viewStoreMigrations } from './migrations.ts'
+import { SqliteViewStore } from './sqlite-view-store.ts'
+import { Child } from './test-support/child.ts'
+import { allEvents, openStore, person } from './test-support/sample-events.ts'
+import { numbersView } from './test-support/sample-views.ts'
+import { temporaryFolder } from './test-support/temporary-folder.ts'
+
+const first: Migration = { version: 1, sql: 'CREATE TABLE notes (text TEXT); INSERT INTO notes VALUES (1)' }
+const second: Migration = { version: 2, sql: 'ALTER TABLE notes ADD COLUMN more TEXT' }
+const third: Migration = { version: 3, sql: "UPDATE notes SET more = 'x'" }
+
+describe('migrations', () => {
+  test('are numbered from 1 without gaps', () => {
+    for (const migrations of [eventStoreMigrations, viewStoreMigrations]) {
+      assert.deepEqual(
+        migrations.map(({ version }) => version),
+        migrations.map((_, index) => index + 1),
+      )
+    }
+  })
+
+  test('bring a file of any version up to date, and are not run twice', (context) => {
+    const { open, state } = fileOf(context)
+    open([first])
+    assert.deepEqual(state(), { version: 1, notes: [{ text: '1' }] })
+    open([first, second, third])
+    assert.deepEqual(state(), { version: 3, notes: [{ text: '1', more: 'x' }] })
+    open([first, second, third])
+    assert.deepEqual(state(), { version: 3, notes: [{ text: '1', more: 'x' }] })
+  })
+
+  test('that fail leave the version before, whole', (context) => {
+    const { open, state } = fileOf(context)
+    open([first])
+    const broken: Migration = { version: 3, sql: 'DROP TABLE notes; SELECT nothing FROM nowhere' }
+    assert.throws(() => open([first, second, broken]), { code: 'store-unavailable' })
+    assert.deepEqual(state(), { version: 1, notes: [{ text: '1' }] })
+    open([first, second])
+    assert.equal(state().version, 2)
+  })
+
+  test('that fail on a new file leave it empty', (context) => {
+    const { open, state } = fileOf(context)
+    assert.throws(() => open([first, { version: 2, sql: 'nonsense' }]), { code: 'store-unavailable' })
+    assert.throws(state, /no such table/)
+    open([first])
+    assert.equal(state().version, 1)
+  })
+
+  test('that are killed leave the version before, whole', async (context) => {
+    const path = join(temporaryFolder(context), 'views.db')
+    await new SqliteViewStore({ path }).close()
+    await using child = new Child('migrate-for-long.ts', { args: [path] })
+    await child.wrote(1)
+    const hasBegun = () => (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000
+    while (!hasBegun()) await delay(5)
+    await child.kill()
+    await using store = new SqliteViewStore({ path })
+    assert.deepEqual(await store.query("SELECT name FROM sqlite_schema WHERE name = 'extra'"), [])
+    await store.openView(numbersView)
+  })
+})
+
+describe('a file of version 1', () => {
+  test('of the event store can be read, and written on', async (context) => {
+    const path = fixture(context, 'event-store-v1.db')
+    const store = openStore(context, path)
+    const log = await allEvents(store)
+    const expected = ['ada', 'bob', 'ada', 'eve 😀', 'ada'].map((aggregateId, index) => ({
+      eventId: `event-${index + 1}`,
+      aggregateType: 'Person',
+      aggregateId,
+      sequence: [1, 1, 2, 1, 3][index],
+      position: index + 1,
+      eventType: 'Noted',
+      schemaVersion: 1,
+      eventData: { index, text: 'NUL \0, half a pair \ud800' },
+      metadata: {
+        correlationId: 'root',
+        causationId: `command-${index}`,
+        commandId: `command-${index}`,
+        userId: 'user',
+        sessionId: 'session',
+      },
+      timestamp: '2026-01-01T00:00:00.000Z',
+    }))
+    assert.deepEqual(log, expected)
+    assert.deepEqual((await store.verify()).problems, [])
+    assert.deepEqual((await store.readEvents({ correlationId: 'root' })).events, log)
+    assert.equal((await store.findCommand(person('ada'), 'command-2'))?.version, 2)
+    assert.deepEqual((await store.findCommand(person('bob'), 'refused'))?.reason, { code: 'no', message: 'No.' })
+    const snapshot = await store.snapshotStore.loadSnapshot(person('ada'), 'definition')
+    assert.deepEqual(snapshot?.state, { count: 2 })
+    const event = { eventType: 'Noted', eventData: 6 }
+    assert.equal((await store.appendEvents(person('ada'), [event], { expectedVersion: 3 })).position, 6)
+  })
+
+  test('of the view store can be read, and written on', async (context) => {
+    await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v1.db') })
+    await store.openView(numbersView)
+    assert.equal(await store.getCheckpoint(numbersView), 1)
+    const found = await store.find(numbersView, 'position', { equals: 1 })
+    assert.deepEqual(
+      found.map(({ id, view }) => [id, view]),
+      [0, 1, 2].map((index) => [`d-${index}`, { position: 1 }]),
+    )
+    await store.commit(numbersView, { expectedCheckpoint: 1, position: 2, changes: [] })
+  })
+})
+
+function fixture(context: TestContext, name: string): string {
+  const path = join(temporaryFolder(context), name)
+  copyFileSync(join(import.meta.dirname, '../fixtures', name), path)
+  return path
+}
+
+function fileOf(context: TestContext) {
+  const path = join(temporaryFolder(context), 'notes.db')
+  const options: Omit<DatabaseFileOptions, 'migrations'> = {
+    path,
+    applicationId: 7,
+    kind: 'a notebook',
+    synchronous: 'NORMAL',
+    cacheMegabytes: 1,
+  }
+  return {
+    open: (migrations: readonly Migration[]) => openDatabaseFile({ ...options, migrations }).close(),
+    state: () => {
+      const raw = new DatabaseSync(path)
+      try {
+        const version = Object.values(raw.prepare('PRAGMA user_version').get() ?? {})[0]
+        return {
+          version,
+          notes: raw
+            .prepare('SELECT * FROM notes')
+            .all()
+            .map((row) => ({ ...row })),
+        }
+      } finally {
+        raw.close()
+      }
+    },
+  }
+}
