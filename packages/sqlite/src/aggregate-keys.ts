@@ -2,6 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { AggregateRef } from '@cim/core'
+import { BoundedMap } from './bounded-map.ts'
 import type { InternedNames } from './interned-names.ts'
 import type { LogIndex } from './log-index.ts'
 import { eventStoreSql } from './sql.ts'
@@ -16,6 +17,7 @@ export interface AggregateHead {
 
 /** So many aggregates are kept in memory; those that came first are given up first. */
 const mostHeads = 100_000
+const mostAbsent = 10_000
 
 /** Knows every aggregate's number and version, from memory or from the file. */
 export class AggregateKeys {
@@ -24,8 +26,10 @@ export class AggregateKeys {
   readonly #select: StatementSync
   readonly #selectByKey: StatementSync
   readonly #insert: StatementSync
-  readonly #heads = new Map<string, AggregateHead>()
-  readonly #ids = new Map<number, string>()
+  readonly #heads = new BoundedMap<string, AggregateHead>(mostHeads)
+  readonly #ids = new BoundedMap<number, string>(mostHeads)
+  /** Names that were looked for and are not there: a creation asks several times before it makes one. */
+  readonly #absent = new BoundedMap<string, true>(mostAbsent)
 
   constructor(database: DatabaseSync, names: InternedNames, index: LogIndex) {
     this.#names = names
@@ -39,6 +43,7 @@ export class AggregateKeys {
   reload(): void {
     this.#heads.clear()
     this.#ids.clear()
+    this.#absent.clear()
   }
 
   /** @returns the aggregate, undefined when the store has never heard of it */
@@ -48,10 +53,14 @@ export class AggregateKeys {
     const name = nameOf(type, aggregate.aggregateId)
     const known = this.#heads.get(name)
     if (known !== undefined) return known
+    if (this.#absent.get(name) === true) return undefined
     // SQLite would replace half a surrogate pair, and so find another aggregate.
     if (!aggregate.aggregateId.isWellFormed()) return undefined
     const row = this.#select.get(type, aggregate.aggregateId) as { key: number } | undefined
-    if (row === undefined) return undefined
+    if (row === undefined) {
+      this.#absent.set(name, true)
+      return undefined
+    }
     return this.#remember(name, {
       key: row.key,
       aggregateId: aggregate.aggregateId,
@@ -64,7 +73,9 @@ export class AggregateKeys {
     const known = this.find(aggregate)
     if (known !== undefined) return known
     const { key } = this.#insert.get(aggregateTypeKey, aggregate.aggregateId) as { key: number }
-    return this.#remember(nameOf(aggregateTypeKey, aggregate.aggregateId), {
+    const name = nameOf(aggregateTypeKey, aggregate.aggregateId)
+    this.#absent.delete(name)
+    return this.#remember(name, {
       key,
       aggregateId: aggregate.aggregateId,
       version: 0,
@@ -78,23 +89,16 @@ export class AggregateKeys {
     const row = this.#selectByKey.get(key) as { id: string } | undefined
     if (row === undefined) return undefined
     this.#ids.set(key, row.id)
-    dropOldest(this.#ids)
     return row.id
   }
 
   #remember(name: string, head: AggregateHead): AggregateHead {
     this.#heads.set(name, head)
-    dropOldest(this.#heads)
+    this.#ids.set(head.key, head.aggregateId)
     return head
   }
 }
 
 function nameOf(aggregateTypeKey: number, aggregateId: string): string {
   return `${aggregateTypeKey} ${aggregateId}`
-}
-
-function dropOldest(map: Map<unknown, unknown>): void {
-  if (map.size <= mostHeads) return
-  const oldest = map.keys().next()
-  if (!oldest.done) map.delete(oldest.value)
 }

@@ -209,24 +209,19 @@ export class LogIndex {
    * @returns positions of the events that may have it, rising: compare the ids themselves
    */
   positionsOfCause(hash: number, afterPosition: number, limit: number): readonly number[] {
-    const rows = this.#statements.selectCausePositions.all(
-      hash,
-      afterPosition,
-      this.#indexedPosition,
-      limit,
-    ) as unknown as readonly [number][]
+    const rows = this.#select(this.#statements.selectCausePositions, hash, afterPosition, limit)
     return this.#withTail(rows, (run) => listOf(run.causes, hash), afterPosition, limit)
   }
 
   /** @returns positions of events of an aggregate type, rising */
   positionsOfType(aggregateType: number, afterPosition: number, limit: number): readonly number[] {
-    const rows = this.#statements.selectTypePositions.all(
-      aggregateType,
-      afterPosition,
-      this.#indexedPosition,
-      limit,
-    ) as unknown as readonly [number][]
+    const rows = this.#select(this.#statements.selectTypePositions, aggregateType, afterPosition, limit)
     return this.#withTail(rows, (run) => listOf(run.types, aggregateType), afterPosition, limit)
+  }
+
+  #select(statement: StatementSync, key: number, afterPosition: number, limit: number): readonly [number][] {
+    if (afterPosition >= this.#indexedPosition) return []
+    return statement.all(key, afterPosition, this.#indexedPosition, limit) as unknown as readonly [number][]
   }
 
   #withTail(
