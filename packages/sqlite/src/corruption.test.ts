@@ -150,6 +150,18 @@ describe('damage in an event store', () => {
     assert.deepEqual(await findings('SELECT 1'), [])
   })
 
+  test('that takes away the newest event of an open store is found by the audit', async (context) => {
+    const { path, store } = await storeOf(context, 4)
+    change(path, 'DELETE FROM events WHERE position = 4')
+    const { problems, events } = await store.verify()
+    assert.equal(events, 3)
+    assert.deepEqual(
+      problems.map(({ kind, position }) => [kind, position]),
+      [['position', 4]],
+    )
+    await assert.rejects(store.loadEvents(person('p-3')), { code: 'store-corrupt' })
+  })
+
   test('to the indexes is found by the audit, and never leaves out an event in silence', async (context) => {
     const pace = { indexPace: { shortestRun: 8, longestRun: 8, entriesPerCommit: 1000 } }
     const { path, store } = openTemporaryStore(context, pace)

@@ -44,11 +44,15 @@ export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
   }
 }
 
+/** Both numbers are of one moment: another process may be about to make the schema. */
 function checkKind(database: DatabaseSync, { path, applicationId, kind }: DatabaseFileOptions): void {
+  database.exec('BEGIN')
   const found = pragma(database, 'application_id')
-  if (found === applicationId) return
-  const tables = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { readonly tables: number }
-  if (found === 0 && tables.tables === 0) return
+  const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as {
+    readonly tables: number
+  }
+  database.exec('COMMIT')
+  if (found === applicationId || (found === 0 && tables === 0)) return
   throw new StoreVersionError(
     `SQLite file ${path}: it exists and is not ${kind} of this software. Choose another path.`,
   )
@@ -62,7 +66,25 @@ function useWriteAheadLog(database: DatabaseSync, path: string): void {
   )
 }
 
-function migrate(database: DatabaseSync, { path, applicationId, kind, migrations }: DatabaseFileOptions): void {
+function migrate(database: DatabaseSync, options: DatabaseFileOptions): void {
+  if (missingMigrations(database, options).length === 0) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    // Another process may have been faster.
+    const missing = missingMigrations(database, options)
+    database.exec(`PRAGMA application_id = ${options.applicationId}`)
+    for (const { sql, version } of missing) database.exec(`${sql}; PRAGMA user_version = ${version}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function missingMigrations(
+  database: DatabaseSync,
+  { path, kind, migrations }: DatabaseFileOptions,
+): readonly Migration[] {
   const version = pragma(database, 'user_version')
   const newest = migrations.at(-1)?.version ?? 0
   if (version > newest) {
@@ -70,17 +92,7 @@ function migrate(database: DatabaseSync, { path, applicationId, kind, migrations
       `SQLite file ${path}: ${kind} has schema version ${version}, this program knows versions up to ${newest}. Run a newer program.`,
     )
   }
-  const missing = migrations.filter((migration) => migration.version > version)
-  if (missing.length === 0) return
-  database.exec('BEGIN IMMEDIATE')
-  try {
-    database.exec(`PRAGMA application_id = ${applicationId}`)
-    for (const migration of missing) database.exec(`${migration.sql}; PRAGMA user_version = ${migration.version}`)
-    database.exec('COMMIT')
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
-    throw error
-  }
+  return migrations.filter((migration) => migration.version > version)
 }
 
 function pragma(database: DatabaseSync, name: string): number {

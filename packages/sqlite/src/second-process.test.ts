@@ -110,6 +110,14 @@ describe('a view store that two processes open', () => {
     assert.equal(await store.count(numbersView), 300)
   })
 
+  test('is made once when they open it at the same moment', async (context) => {
+    const folder = temporaryFolder(context)
+    const start = String(Date.now() + 600)
+    const children = [1, 2, 3].map(() => new Child('open-view-stores.ts', { args: [folder, '40', start] }))
+    for (const child of children) context.after(() => child.kill())
+    await Promise.all(children.map((child) => child.end()))
+  })
+
   test('does not stop a process that opens it twice', async (context) => {
     const path = join(temporaryFolder(context), 'views.db')
     await using one = new SqliteViewStore({ path })
