@@ -15,7 +15,7 @@ import { seededRandom } from './test-support/seeded-random.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
 
 const script = 'append-until-killed.ts'
-const rounds = 10
+const rounds = 8
 
 describe('durability', () => {
   test('every commit waits for the disk', (context) => {

@@ -113,7 +113,7 @@ describe('a view store that two processes open', () => {
   test('is made once when they open it at the same moment', async (context) => {
     const folder = temporaryFolder(context)
     const start = String(Date.now() + 600)
-    const children = [1, 2, 3].map(() => new Child('open-view-stores.ts', { args: [folder, '40', start] }))
+    const children = [1, 2, 3].map(() => new Child('open-view-stores.ts', { args: [folder, '25', start] }))
     for (const child of children) context.after(() => child.kill())
     await Promise.all(children.map((child) => child.end()))
   })
