@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startApplication } from './fixture.test.ts'
 import { createHttpApi } from './index.ts'
+import { startApplication } from './test-support/fixture.ts'
 
 /** Small, fast and the same every time: mulberry32. */
 function createRandom(seed: number): () => number {

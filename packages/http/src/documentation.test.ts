@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { serve } from './fixture.test.ts'
 import { problemKinds } from './index.ts'
+import { serve } from './test-support/fixture.ts'
 
 const documentation = await readFile(new URL('../../../docs/http-api.md', import.meta.url), 'utf8')
 

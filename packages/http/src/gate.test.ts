@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { serve, startApplication } from './fixture.test.ts'
 import { createHttpApi, type HttpApiOptions } from './index.ts'
+import { serve, startApplication } from './test-support/fixture.ts'
 
 const token = 'correct-horse-battery-staple'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { serve, startApplication } from './fixture.test.ts'
 import { createHttpApi, problemKinds } from './index.ts'
+import { serve, startApplication } from './test-support/fixture.ts'
 
 test('a path that is not there gives 404', async () => {
   await using service = await serve()

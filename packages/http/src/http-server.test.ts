@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import { messagesOf, type Service, serve, startApplication } from './fixture.test.ts'
 import { HttpServer } from './index.ts'
+import { messagesOf, type Service, serve, startApplication } from './test-support/fixture.ts'
 
 function connectTo({ server }: Service): Socket {
   return connect(Number(new URL(server.url).port), '127.0.0.1')

@@ -4,7 +4,7 @@ import { Application, defineAggregate, defineQuery, event, MemoryEventStore, Mem
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { z } from 'zod'
-import { serve, startApplication } from '../fixture.test.ts'
+import { serve, startApplication } from '../test-support/fixture.ts'
 import { openApiDocument } from './openapi-document.ts'
 
 const info = { title: 'People', version: '1.0.0', isProtected: false }

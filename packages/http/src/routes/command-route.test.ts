@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { ForbiddenError, StoreFullError, UnauthenticatedError } from '@cim/core'
-import { type Service, serve } from '../fixture.test.ts'
+import { type Service, serve } from '../test-support/fixture.ts'
 
 const utf8 = new TextEncoder()
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Service, serve } from '../fixture.test.ts'
+import { type Service, serve } from '../test-support/fixture.ts'
 
 describe('GET /events as JSON', () => {
   let service: Service

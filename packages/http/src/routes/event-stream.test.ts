@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { type Message, messagesOf, type Service, serve } from '../fixture.test.ts'
+import { type Message, messagesOf, type Service, serve } from '../test-support/fixture.ts'
 
 interface Stream extends AsyncDisposable {
   readonly response: Response

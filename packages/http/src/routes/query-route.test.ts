@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { defineQuery } from '@cim/core'
 import { z } from 'zod'
-import { type Service, serve, startApplication } from '../fixture.test.ts'
 import { createHttpApi } from '../index.ts'
+import { type Service, serve, startApplication } from '../test-support/fixture.ts'
 
 describe('GET /queries/{queryType}', () => {
   let service: Service

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MemoryViewStore, StoreUnavailableError, type ViewCommit, type ViewDefinition } from '@cim/core'
-import { serve, startApplication } from '../fixture.test.ts'
 import { createHttpApi } from '../index.ts'
+import { serve, startApplication } from '../test-support/fixture.ts'
 
 test('the index names what is there', async () => {
   await using service = await serve({ title: 'People', version: '1.2.3' })

@@ -18,7 +18,7 @@ import {
   type SubscribeOptions,
 } from '@cim/core'
 import { z } from 'zod'
-import { HttpServer, type HttpServerOptions } from './index.ts'
+import { HttpServer, type HttpServerOptions } from '../index.ts'
 
 interface PersonState {
   readonly exists: boolean
