@@ -9,7 +9,7 @@ import { fillStore } from './stores/fill-store.ts'
 
 const settings = settingsOf.tiny
 
-suite('every scenario runs in a tiny size and gives a whole table', { concurrency: false }, () => {
+suite('every scenario runs in a tiny size and gives a whole table', { concurrency: 2 }, () => {
   for (const scenario of scenarios) {
     test(scenario.name, async () => {
       using scratch = new ScratchFolder()
@@ -51,9 +51,9 @@ test('a table shows medians with their spread, units, aims, and why a value is m
       '|       |           speed, /s |                        ratio |',
       '| ----- | ------------------: | ---------------------------: |',
       '| one   | 1,200 (1,000–1,400) | 0.50, aim ≥ 0.70: **missed** |',
-      '| other |         no result † |                              |',
+      '| other |         no result ¹ |                              |',
       '',
-      '† It did not start.',
+      '¹ It did not start.',
     ].join('\n'),
   )
 })

@@ -57,11 +57,9 @@ async function measure(selected: readonly Scenario[]): Promise<void> {
       largeStore: scenario.needsLargeStore ? largeStore : '',
       mayInstall: true,
     }
-    const outcome = await runChild<ScenarioOutcome>(
-      join(import.meta.dirname, 'children', 'scenario.ts'),
-      input,
-      (line) => say(`  ${line}`),
-    )
+    const outcome = await runChild<ScenarioOutcome>(join(import.meta.dirname, 'children', 'scenario.ts'), input, {
+      onLine: (line) => say(`  ${line}`),
+    })
     const seconds = (performance.now() - start) / 1000
     const result: Result = {
       scenario: scenario.name,

@@ -8,5 +8,6 @@ import { growth } from './scenarios/growth.ts'
 import { http } from './scenarios/http.ts'
 import { load } from './scenarios/load.ts'
 import { memory } from './scenarios/memory.ts'
+import { peerStores } from './scenarios/peers.ts'
 
-export const scenarios: readonly Scenario[] = [append, commands, load, catchUp, http, growth, memory]
+export const scenarios: readonly Scenario[] = [append, peerStores, commands, load, catchUp, http, growth, memory]

@@ -1,11 +1,9 @@
 /** Makes HTTP requests with autocannon, in a process of its own. */
 
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { personCommandContent, personEventContent } from '../domain/person-events.ts'
 import { personId } from '../domain/persons.ts'
 import { answer, answerAll, childInput } from '../harness/child.ts'
-import { peersFolder } from '../harness/peers.ts'
+import { requirePeer } from '../harness/peers.ts'
 import { seededRandom } from '../harness/random.ts'
 import type { Settings } from '../harness/settings.ts'
 
@@ -52,7 +50,7 @@ type Autocannon = (options: {
   readonly latency: { readonly p50: number; readonly p99: number }
 }>
 
-const autocannon = createRequire(join(peersFolder, 'package.json'))('autocannon') as Autocannon
+const autocannon = requirePeer<Autocannon>('autocannon')
 const random = seededRandom(4)
 const ids = Array.from({ length: childInput<HttpLoadProcessInput>().aggregates }, (_, index) => personId(index))
 const nextId = (): string => ids[Math.floor(random() * ids.length)] ?? ''

@@ -2,6 +2,15 @@
 
 import { fork, type Serializable } from 'node:child_process'
 import { once } from 'node:events'
+import { performance } from 'node:perf_hooks'
+
+/** How to listen to a process, and how long. */
+export interface ChildOptions {
+  /** Is told what it prints to stdout and stderr. */
+  readonly onLine?: (line: string) => void
+  /** How long it may take to answer, before it is killed. */
+  readonly timeoutMs?: number
+}
 
 /** A process that has been started and has said its first word. */
 export interface Child<TMessage> extends AsyncDisposable {
@@ -16,13 +25,12 @@ export interface Child<TMessage> extends AsyncDisposable {
  * Starts a module and waits for its first message.
  * @param modulePath absolute
  * @param input plain JSON, its first argument
- * @param onLine is told what it prints to stdout and stderr
  * @throws {Error} when it ends without a message, with the last of what it printed
  */
 export async function startChild<TMessage>(
   modulePath: string,
   input: Serializable,
-  onLine?: (line: string) => void,
+  { onLine, timeoutMs }: ChildOptions = {},
 ): Promise<Child<TMessage>> {
   const child = fork(modulePath, [JSON.stringify(input)], {
     execArgv: ['--conditions=@cim/source', '--disable-warning=ExperimentalWarning', '--expose-gc'],
@@ -36,13 +44,18 @@ export async function startChild<TMessage>(
     })
   }
   const exited = once(child, 'exit') as Promise<[number | null, string | null]>
+  const startedAt = performance.now()
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs)
   const nextMessage = <TNext>(): Promise<TNext> =>
     Promise.race([
       once(child, 'message').then(([message]) => message as TNext),
       exited.then(([code, signal]) => {
-        throw new Error(`ended with ${signal ?? `exit code ${code}`}: ${output.trim() || 'it printed nothing'}`)
+        const seconds = Math.round((performance.now() - startedAt) / 1000)
+        const end =
+          signal === 'SIGKILL' ? `was not done after ${seconds} s` : `ended with ${signal ?? `exit code ${code}`}`
+        throw new Error(`${end}: ${output.trim() || 'it printed nothing'}`)
       }),
-    ])
+    ]).finally(() => clearTimeout(timer))
   return {
     firstMessage: await nextMessage<TMessage>(),
     ask: (message) => {
@@ -60,9 +73,9 @@ export async function startChild<TMessage>(
 export async function runChild<TMessage>(
   modulePath: string,
   input: Serializable,
-  onLine?: (line: string) => void,
+  options?: ChildOptions,
 ): Promise<TMessage> {
-  await using child = await startChild<TMessage>(modulePath, input, onLine)
+  await using child = await startChild<TMessage>(modulePath, input, options)
   return child.firstMessage
 }
 

@@ -1,5 +1,6 @@
 /** Other people's software, for comparison and for making load: installed when a benchmark needs it. */
 
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { runToEnd } from '../../scripts/child.js'
@@ -29,12 +30,16 @@ export async function preparePeers(mayInstall: boolean, say: (line: string) => v
   return `npm ci in bench/peers failed: ${reasonToInstall(peersFolder)}.`
 }
 
+/** @returns the module of an installed peer; its type is what the caller says */
+export function requirePeer<TModule>(name: string): TModule {
+  return createRequire(join(peersFolder, 'package.json'))(name) as TModule
+}
+
 /** @returns the version of an installed peer, undefined when it is not there */
 export function peerVersion(name: string): string | undefined {
   try {
-    const { version } = createRequire(join(peersFolder, 'package.json'))(
-      join(peersFolder, 'node_modules', name, 'package.json'),
-    ) as { readonly version: string }
+    const path = join(peersFolder, 'node_modules', name, 'package.json')
+    const { version } = JSON.parse(readFileSync(path, 'utf8')) as { readonly version: string }
     return version
   } catch {
     return undefined

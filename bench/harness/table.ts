@@ -16,7 +16,7 @@ export function toMarkdownTable(cells: readonly Cell[]): string {
     ...columns.map((column) => textOf(cells.filter((cell) => cell.row === row && cell.column === column)[0], failures)),
   ])
   const table = alignColumns([['', ...columns.map((column) => withUnit(column, cells))], ...lines])
-  return [table, ...failures.map((failure, index) => `${'†'.repeat(index + 1)} ${failure}`)].join('\n\n')
+  return [table, ...failures.map((failure, index) => `${footnote(index)} ${failure}`)].join('\n\n')
 }
 
 /** @returns whether the median is what it should be; undefined without an aim */
@@ -31,13 +31,17 @@ function textOf(cell: Cell | undefined, failures: string[]): string {
   if (cell === undefined) return ''
   if ('failure' in cell) {
     if (!failures.includes(cell.failure)) failures.push(cell.failure)
-    return `no result ${'†'.repeat(failures.indexOf(cell.failure) + 1)}`
+    return `no result ${footnote(failures.indexOf(cell.failure))}`
   }
   const value = format(median(cell.runs), cell.unit)
   const least = format(Math.min(...cell.runs), cell.unit)
   const greatest = format(Math.max(...cell.runs), cell.unit)
   const spread = least === greatest ? '' : ` (${least}–${greatest})`
   return `${value}${spread}${mark(cell)}`
+}
+
+function footnote(index: number): string {
+  return String(index + 1).replaceAll(/\d/g, (digit) => '⁰¹²³⁴⁵⁶⁷⁸⁹'[Number(digit)] ?? '')
 }
 
 function mark(cell: MeasuredCell): string {
