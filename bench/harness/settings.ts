@@ -26,6 +26,8 @@ export interface Settings {
   /** How long to make load over HTTP: so many seconds, or so many requests. */
   readonly httpExtent: { readonly duration: number } | { readonly amount: number }
   readonly peerEvents: number
+  /** How long a peer may take for one run: several times what the slowest takes when it works at all. */
+  readonly peerTimeoutMs: number
 }
 
 const full: Settings = {
@@ -45,20 +47,27 @@ const full: Settings = {
   loads: 4_000,
   httpExtent: { duration: 8 },
   peerEvents: 20_000,
+  peerTimeoutMs: 120_000,
 }
 
 const quick: Settings = {
   ...full,
   size: 'quick',
-  rounds: 3,
+  rounds: 2,
   longRounds: 1,
-  eventsPerRun: { alone: 3_000, crowd: 40_000 },
+  aggregates: 1_000,
+  appenders: [1, 64, 1024],
+  peerAppenders: [1, 16],
+  callers: [1, 64],
+  warmUpEvents: 12_000,
+  eventsPerRun: { alone: 3_000, crowd: 30_000 },
   rawEventsPerRun: { alone: 3_000, crowd: 20_000 },
-  largeStoreEvents: 200_000,
-  openLoopSeconds: 3,
+  largeStoreEvents: 100_000,
+  openLoopSeconds: 2,
   loads: 1_000,
   httpExtent: { duration: 2 },
-  peerEvents: 4_000,
+  peerEvents: 3_000,
+  peerTimeoutMs: 10_000,
 }
 
 const tiny: Settings = {

@@ -88,7 +88,7 @@ async function compare(
         firstFailure,
         settings: pragmas,
       } = await withDatabaseFile(folder, (path) => {
-        const { aggregates, peerEvents: events } = settings
+        const { aggregates, peerEvents: events, peerTimeoutMs: timeoutMs } = settings
         const input: PeerInput = { path, work, callers, aggregates, events }
         return runChild<PeerAnswer>(moduleOf(name), { ...input, ...peers[name].options }, { timeoutMs })
       })
@@ -116,9 +116,6 @@ async function compare(
     table.add(row, `CIM to ${name}`, '×', ratios(best, pick(samples[name], 'perSecond')))
   }
 }
-
-/** Several times what the slowest of them takes when it works at all. */
-const timeoutMs = 60_000
 
 const noOutcome: PeerOutcome = { perSecond: 0, p50Ms: 0, p99Ms: 0, attempted: 0, failed: 0, uncommitted: 0 }
 
