@@ -107,8 +107,13 @@ export class Application implements AsyncDisposable {
 
   /** Opens every view, then starts every processor from its checkpoint. */
   async start(): Promise<void> {
-    for (const projection of this.projections) await this.viewStore.openView(projection)
-    for (const runner of this.#runners) await runner.start()
+    try {
+      for (const projection of this.projections) await this.viewStore.openView(projection)
+      for (const runner of this.#runners) await runner.start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
   }
 
   /** Lets every processor finish its batch, then stops it. */

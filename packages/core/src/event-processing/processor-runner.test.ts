@@ -6,6 +6,15 @@ import { appendDeposits, settle } from '../sample-account.test.ts'
 import type { EventProcessor } from './event-processor.ts'
 
 describe('a processor', () => {
+  test('goes on when whoever is told of its failures fails too', async () => {
+    const { processor, reached } = flaky(2, 2)
+    const onError = () => assert.fail('the log is broken')
+    const { runner } = openBalances({ eventStore: await filled(1, 2, 3), processor, onError })
+    await runner.start()
+    await reached(3)
+    await runner.stop()
+  })
+
   test('goes through the past, then follows what comes', async () => {
     const eventStore = await filled(1, 2, 3)
     const { runner, viewStore, caughtUp } = openBalances({ eventStore })

@@ -1,6 +1,7 @@
 /** Runs one event processor from its checkpoint on, until it is stopped. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { neverThrowing } from '../errors/never-throwing.ts'
 import { CheckpointAheadError } from '../errors/store-errors.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import { Signal } from '../event-store/signal.ts'
@@ -82,7 +83,7 @@ export class ProcessorRunner {
       { least: 1 },
     )
     this.#retryDelay = options.retryDelay ?? { firstMs: 100, mostMs: 30_000 }
-    this.#onError = options.onError ?? (() => undefined)
+    this.#onError = neverThrowing(options.onError)
     this.#random = options.random ?? Math.random
   }
 
@@ -108,7 +109,8 @@ export class ProcessorRunner {
     try {
       await this.#readCheckpoint()
     } catch (error) {
-      this.#abort = undefined
+      // It may have been stopped and started again meanwhile.
+      if (this.#abort === abort) this.#abort = undefined
       throw error
     }
     // It may have been stopped meanwhile.
@@ -136,10 +138,10 @@ export class ProcessorRunner {
         if (this.#failures > 0) await this.#readCheckpoint()
         await this.#follow(signal)
       } catch (error) {
-        if (signal.aborted) return
         this.#failures++
         this.#lastError = error instanceof Error ? error.message : String(error)
         this.#onError(error, this.status)
+        if (signal.aborted) return
         const timeoutMs = retryDelayMs(this.#retryDelay, this.#failures, this.#random())
         await this.#stopping.wait(this.#stopping.count, { signal, timeoutMs })
       }

@@ -5,8 +5,12 @@ import { ValidationError } from '../errors/input-errors.ts'
 import type { EventStoreLimits, LoadEventsOptions, ReadEventsOptions, SubscribeOptions } from './event-store.ts'
 import { type SubjectMatcher, subjectMatcher } from './subject-pattern.ts'
 
-/** 1 MiB per event and 1,000 events per append: what JetStream can carry too. */
-export const defaultLimits: EventStoreLimits = { maxEventBytes: 1_048_576, maxEventsPerAppend: 1000 }
+/** 1 MiB per event and 1,000 events per append, as JetStream can carry, and 16 MiB for all events of an append. */
+export const defaultLimits: EventStoreLimits = {
+  maxEventBytes: 1_048_576,
+  maxEventsPerAppend: 1000,
+  maxAppendBytes: 16_777_216,
+}
 
 const maxPage = 10_000
 

@@ -32,19 +32,20 @@ export interface EventStore extends AsyncDisposable {
   /**
    * Loads events of one aggregate in the order of their sequence; none when it does not exist.
    * @param aggregate whose events
-   * @param options a range of versions; everything when left out
+   * @param options a range of versions; everything when left out. With a limit, large events may come in smaller portions:
+   *   go on after the last one until none comes.
    */
   loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]>
 
   /**
-   * Reads one page across aggregates, in the order of positions.
+   * Reads one page across aggregates, in the order of positions. Large events may come in smaller pages than asked for.
    * @param options which events, from where, and how many at most
    */
   readEvents(options?: ReadEventsOptions): Promise<EventPage>
 
   /**
    * Follows the log: first what is stored, then what comes, without a gap or a duplicate between them.
-   * Memory stays bounded: the next batch is read when it is asked for.
+   * Memory stays bounded: the next batch is read when it is asked for, and large events come in smaller batches.
    * @param subjectPatterns one or several patterns as in NATS over `events.<AggregateType>.<EventType>`
    * @param options where to start, and how much to read at a time
    * @returns an endless iterable; it ends when the signal aborts or the consumer breaks out
@@ -78,6 +79,8 @@ export interface EventStoreLimits {
   /** The most bytes one event's data may take as JSON in UTF-8. */
   readonly maxEventBytes: number
   readonly maxEventsPerAppend: number
+  /** The most bytes the data of all events of one append may take as JSON in UTF-8. */
+  readonly maxAppendBytes: number
 }
 
 /** Expected version: the aggregate's version, 0 when it must not exist yet, or `any`. */

@@ -20,17 +20,35 @@ export interface FollowedLog {
  */
 export function followLog(log: FollowedLog): AsyncIterable<EventBatch> {
   const { afterPosition, batchSize } = checkSubscribeOptions(log.options)
-  return follow(log, afterPosition, batchSize)
+  return {
+    [Symbol.asyncIterator]: () => stoppable((signal) => follow(log, afterPosition, batchSize, signal), log.options),
+  }
+}
+
+/** Lets a consumer stop while it waits: a generator alone answers `return` only after its pending `next`. */
+function stoppable(
+  start: (signal: AbortSignal) => AsyncGenerator<EventBatch>,
+  options: SubscribeOptions | undefined,
+): AsyncIterator<EventBatch> {
+  const stop = new AbortController()
+  const batches = start(options?.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]))
+  return {
+    next: () => batches.next(),
+    return: () => {
+      stop.abort()
+      return batches.return(undefined)
+    },
+  }
 }
 
 async function* follow(
-  { options, appended, readBatch }: FollowedLog,
+  { appended, readBatch }: FollowedLog,
   start: number,
   batchSize: number,
+  signal: AbortSignal,
 ): AsyncGenerator<EventBatch> {
-  const signal = options?.signal
   let position = start
-  while (signal?.aborted !== true) {
+  while (!signal.aborted) {
     const seen = appended.count
     const batch = readBatch(position, batchSize)
     if (batch.position > position) {

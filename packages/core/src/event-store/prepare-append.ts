@@ -2,7 +2,7 @@
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidEventError } from '../errors/event-errors.ts'
-import { PayloadTooLargeError, ValidationError } from '../errors/input-errors.ts'
+import { PayloadTooLargeError, ValidationError, type ValidationIssue } from '../errors/input-errors.ts'
 import { type AggregateRef, checkAggregateRef, isTypeName, problemWithId } from './aggregate-ref.ts'
 import type { NewEvent } from './domain-event-envelope.ts'
 import type { EventMetadata } from './event-metadata.ts'
@@ -54,7 +54,14 @@ export function prepareAppend(
       'events',
     )
   }
-  return events.map((event) => prepareEvent(event, options.command, limits, newEventId))
+  let leftBytes = limits.maxAppendBytes
+  return events.map((event) => {
+    const prepared = prepareEvent(event, options.command, limits, newEventId)
+    leftBytes -= prepared.text.length
+    if (leftBytes >= 0) return prepared
+    const subject = `Append to ${aggregate.aggregateType}`
+    throw new PayloadTooLargeError(subject, limits.maxAppendBytes, limits.maxAppendBytes - leftBytes, 'bytes')
+  })
 }
 
 /**
@@ -66,6 +73,20 @@ export function prepareAppend(
 export function checkCommandRecord(aggregate: AggregateRef, record: CommandRecord): void {
   checkAggregateRef(aggregate)
   checkCommandIdentity(record)
+  const { status, version, position, timestamp, reason } = record
+  checkWholeNumber('command', 'version', version, { least: 0 })
+  checkWholeNumber('command', 'position', position, { least: 0 })
+  const issues: ValidationIssue[] = []
+  const expect = (isGood: boolean, pointer: string, message: string): void => {
+    if (!isGood) issues.push({ pointer, message })
+  }
+  expect(status === 'Accepted' || status === 'Rejected', '/status', 'must be Accepted or Rejected')
+  expect(typeof timestamp === 'string', '/timestamp', 'must be a string')
+  if (reason !== undefined) {
+    expect(typeof reason.code === 'string', '/reason/code', 'must be a string')
+    expect(typeof reason.message === 'string', '/reason/message', 'must be a string')
+  }
+  if (issues.length > 0) throw new ValidationError('outcome of a command', issues)
 }
 
 function checkCommandIdentity({ commandId, fingerprint }: CommandIdentity): void {

@@ -1,11 +1,12 @@
 /** The view documents that a batch of events reads and changes, before they are committed together. */
 
+import { deepFreeze } from '../event-store/freeze.ts'
 import { compareStrings, indexValuesOf, toIndexValue } from './index-values.ts'
 import type { IndexValue, ViewChange, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
 
 /**
  * What a projection's handler works with. Changes are collected and applied in the order of the calls; the documents they
- * need are read together, once from one checkpoint to the next. Documents are never changed in place: give new ones.
+ * need are read together, once from one checkpoint to the next. Documents are frozen: give new ones.
  * An id is any string; half surrogates in it, which cannot be stored as text, are replaced.
  */
 export interface Views<TView = unknown> {
@@ -33,6 +34,9 @@ interface Slot<TView> {
 
 /** So many documents stay in memory from one checkpoint to the next. */
 const mostKeptDocuments = 20_000
+/** And not more than about so many characters of JSON. */
+const mostKeptCharacters = 16_000_000
+const sampledDocuments = 8
 
 /** {@link Views} over a view store: the unit of work from one checkpoint to the next. */
 export class ViewSession<TView> implements Views<TView> {
@@ -42,6 +46,7 @@ export class ViewSession<TView> implements Views<TView> {
   /** The documents that handlers have touched since the last checkpoint. */
   readonly #touched = new Set<string>()
   #pending: PendingChange<TView>[] = []
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(viewStore: ViewStore, view: ViewDefinition) {
     this.#viewStore = viewStore
@@ -60,15 +65,21 @@ export class ViewSession<TView> implements Views<TView> {
     this.update(id, () => undefined)
   }
 
-  async get(id: string): Promise<TView | undefined> {
+  get(id: string): Promise<TView | undefined> {
     const known = id.toWellFormed()
-    await this.apply()
-    await this.#read([known])
-    return this.#slots.get(known)?.after
+    return this.#inTurn(async () => {
+      await this.#apply()
+      await this.#read([known])
+      return this.#slots.get(known)?.after
+    })
   }
 
-  async find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
-    await this.apply()
+  find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
+    return this.#inTurn(() => this.#find(index, equals))
+  }
+
+  async #find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
+    await this.#apply()
     const value = toIndexValue(equals, `${this.#view.viewName}.${index}`)
     const rows = new Map<string, TView>()
     for (const { id, view } of await this.#findStored(index, value)) rows.set(id, view)
@@ -86,7 +97,21 @@ export class ViewSession<TView> implements Views<TView> {
   }
 
   /** Applies what handlers have asked for so far. */
-  async apply(): Promise<void> {
+  apply(): Promise<void> {
+    return this.#inTurn(() => this.#apply())
+  }
+
+  /** A handler may ask for several things at once: they are done one after the other, so that none misses a change. */
+  #inTurn<TResult>(work: () => Promise<TResult>): Promise<TResult> {
+    const done = this.#turn.then(work)
+    this.#turn = done.then(
+      () => undefined,
+      () => undefined,
+    )
+    return done
+  }
+
+  async #apply(): Promise<void> {
     if (this.#pending.length === 0) return
     const pending = this.#pending
     this.#pending = []
@@ -94,7 +119,7 @@ export class ViewSession<TView> implements Views<TView> {
     for (const { id, change } of pending) {
       const slot = this.#slots.get(id)
       if (slot === undefined) continue
-      slot.after = change(slot.after)
+      slot.after = deepFreeze(change(slot.after))
       this.#touched.add(id)
     }
   }
@@ -116,7 +141,20 @@ export class ViewSession<TView> implements Views<TView> {
     for (const { id, after } of changes)
       this.#slots.set(id, { before: after as TView | undefined, after: after as TView | undefined })
     this.#touched.clear()
-    if (this.#slots.size > mostKeptDocuments) this.#slots.clear()
+    if (!this.#isSmall()) this.#slots.clear()
+  }
+
+  /** Looks at a few documents only: it is asked after every checkpoint. */
+  #isSmall(): boolean {
+    const { size } = this.#slots
+    if (size <= sampledDocuments || size > mostKeptDocuments) return size <= sampledDocuments
+    let sampled = 0
+    let characters = 0
+    for (const { after } of this.#slots.values()) {
+      characters += JSON.stringify(after ?? null).length
+      if (++sampled === sampledDocuments) break
+    }
+    return (characters / sampled) * size <= mostKeptCharacters
   }
 
   async #read(ids: readonly string[]): Promise<void> {
@@ -126,7 +164,8 @@ export class ViewSession<TView> implements Views<TView> {
     const stored = await this.#viewStore.getMany(this.#view, [...missing])
     for (const id of missing) {
       const view = stored.get(id) as TView | undefined
-      this.#slots.set(id, { before: view, after: view })
+      // Frozen: a handler that changes it in place would leave the view as it was, and its indexes wrong.
+      this.#slots.set(id, { before: deepFreeze(view), after: view })
     }
   }
 

@@ -64,7 +64,7 @@ export async function stateAt<TState>(
     )
     const past = page.filter(isBefore)
     loaded = foldEvents(definition, loaded, past)
-    if (past.length < eventsPerPage) return loaded
+    if (past.length < page.length || page.length === 0) return loaded
   }
 }
 

@@ -6,6 +6,7 @@ import { InvalidDefinitionError } from '../errors/input-errors.ts'
 import { type EntityId, isTypeName } from '../event-store/aggregate-ref.ts'
 import type { DomainEvent } from '../event-store/domain-event.ts'
 import { canonicalJson, hashText } from '../event-store/fingerprint.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import type { Upcaster, Upcasters } from '../event-store/upcaster.ts'
 import { jsonSchemaOf, type Outputs, type SchemaMap } from '../schema/schema.ts'
 import type { Command, CommandOptions, DecidableCommand } from './command.ts'
@@ -112,7 +113,7 @@ export function defineAggregate<
   let fingerprint: string | undefined
   return {
     aggregateType,
-    initialState: options.initialState,
+    initialState: deepFreeze(options.initialState),
     commands: options.commands as never,
     events: options.events as never,
     upcasters,

@@ -4,6 +4,7 @@ import { UndecodableEventError } from '../errors/event-errors.ts'
 import { type DomainEvent, decodeEvent } from '../event-store/domain-event.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import type { EventStore } from '../event-store/event-store.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import type { AggregateDefinition } from './aggregate.ts'
 
 /** An aggregate folded up to one of its events. */
@@ -52,7 +53,7 @@ export async function loadAggregate<TState>(
       limit: eventsPerPage,
     })
     loaded = foldEvents(definition, loaded, envelopes)
-    if (envelopes.length < eventsPerPage) break
+    if (envelopes.length === 0) break
   }
   return loaded
 }
@@ -78,7 +79,8 @@ export function foldEvents<TState>(
   }
   return {
     aggregateId: start.aggregateId,
-    state,
+    // It may be kept in memory: a decision that changes it must fail at once, not change the next decision.
+    state: deepFreeze(state),
     version: last.sequence,
     position: last.position,
     timestamp: last.timestamp,

@@ -89,7 +89,7 @@ describe('snapshots', () => {
     const { state, version, position, isVerified } = await other.load(a1)
     assert.deepEqual(
       { balance: state.balance, version, position, isVerified, froms },
-      { balance: 13, version: 13, position: 13, isVerified: true, froms: [11] },
+      { balance: 13, version: 13, position: 13, isVerified: true, froms: [11, 14] },
     )
     assert.deepEqual(await repository.load(a1, { refresh: true }), await other.load(a1, { refresh: true }))
   })

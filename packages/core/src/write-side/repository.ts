@@ -4,7 +4,9 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidEventError } from '../errors/event-errors.ts'
 import { ValidationError } from '../errors/input-errors.ts'
+import { neverThrowing } from '../errors/never-throwing.ts'
 import type { NewEvent } from '../event-store/domain-event-envelope.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import type { EventMetadata } from '../event-store/event-metadata.ts'
 import type { AppendResult, CommandIdentity, EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
@@ -68,7 +70,7 @@ export class Repository<TState = unknown> {
     this.#cache = new AggregateCache(
       checkWholeNumber('Repository', 'maxCachedAggregates', options.maxCachedAggregates ?? 10_000, { least: 0 }),
     )
-    this.#onSnapshotError = options.onSnapshotError ?? (() => undefined)
+    this.#onSnapshotError = neverThrowing(options.onSnapshotError)
   }
 
   /**
@@ -148,7 +150,7 @@ export class Repository<TState = unknown> {
       const snapshot = await this.#snapshotStore.loadSnapshot(aggregate, this.definition.fingerprint)
       if (snapshot === undefined) return undefined
       const { state, version, position, timestamp } = snapshot
-      return { aggregateId, state: state as TState, version, position, timestamp }
+      return { aggregateId, state: deepFreeze(state as TState), version, position, timestamp }
     } catch (error) {
       this.#onSnapshotError(error)
       return undefined

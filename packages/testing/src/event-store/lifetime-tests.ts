@@ -64,6 +64,13 @@ export function lifetimeTests({ test, durableTest }: StoreTests<EventStore>): vo
     }
   })
 
+  test('a consumer that stops while it waits is let go at once', async ({ store }) => {
+    const waiting = store.subscribe('events.>')[Symbol.asyncIterator]()
+    const next = waiting.next()
+    assert.deepEqual(await waiting.return?.(), { done: true, value: undefined })
+    assert.deepEqual(await next, { done: true, value: undefined })
+  })
+
   test('closing wakes a subscriber that waits', async ({ store }) => {
     const waiting = store.subscribe('>')[Symbol.asyncIterator]().next()
     await new Promise(setImmediate)

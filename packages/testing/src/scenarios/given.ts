@@ -80,7 +80,7 @@ export function given<TState, TMessages extends AggregateMessages>(
       const schemas = definition.commands as Readonly<Record<string, Schema | undefined>>
       const parsed = checkData(own(schemas, commandType), data, `command ${commandType}`)
       const command = { commandType, data: parsed, aggregateId, commandId, ...(userId === undefined ? {} : { userId }) }
-      const decision = unchanged(scenario, 'decide', [state, command], () => definition.decide(state, command, { now }))
+      const decision = unchanged(scenario, 'decide', state, command, (own) => definition.decide(own, command, { now }))
       const decided = isRejection(decision) ? [] : decision
       const first = events.length + 1
       const next = fold(definition, state, decided, { aggregateId, first, role: 'decided' })
@@ -165,15 +165,22 @@ function fold<TState, TMessages extends AggregateMessages>(
       },
       ...{ timestamp: '2026-01-01T00:00:00.000Z', eventId: `event-${sequence}`, metadata: {} },
     }
-    return unchanged(`${role} event ${eventType}`, 'apply', [state, stored], () => definition.apply(state, event))
+    return unchanged(`${role} event ${eventType}`, 'apply', state, stored, (own) => definition.apply(own, event))
   }, start)
 }
 
-/** Runs a function that must not change what it is given. */
-function unchanged<TResult>(scenario: string, name: string, input: unknown, run: () => TResult): TResult {
-  const before = canonicalJson(input)
-  const result = run()
-  if (canonicalJson(input) === before) return result
+/** Runs a function that must change neither the state nor the input; on a copy, since states are frozen otherwise. */
+function unchanged<TState, TResult>(
+  scenario: string,
+  name: string,
+  state: TState,
+  input: unknown,
+  run: (state: TState) => TResult,
+): TResult {
+  const own = structuredClone(state)
+  const before = canonicalJson([own, input])
+  const result = run(own)
+  if (canonicalJson([own, input]) === before) return result
   throw new ScenarioError(`${scenario}: '${name}' changed what it was given. Return new values instead.`)
 }
 
