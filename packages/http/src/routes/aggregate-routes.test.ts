@@ -73,7 +73,7 @@ describe('GET /aggregates/{aggregateType}/{aggregateId}', () => {
     ] as const) {
       const { status, json } = await service.send(`/aggregates/Person/ada?${query}`)
       assert.equal(status, 400, query)
-      assert.equal(json.errors[0].pointer, pointer)
+      assert.equal(json.errors[0]?.pointer, pointer)
     }
   })
 
@@ -83,14 +83,14 @@ describe('GET /aggregates/{aggregateType}/{aggregateId}', () => {
     assert.equal(headers.get('link'), null)
     assert.equal(json.isEnd, true)
     assert.deepEqual(
-      json.events.map(({ eventType, sequence }: { eventType: string; sequence: number }) => [eventType, sequence]),
+      json.events.map(({ eventType, sequence }) => [eventType, sequence]),
       [
         ['PersonCreated', 1],
         ['EmailChanged', 2],
       ],
     )
-    assert.deepEqual(json.events[1].data, { newEmail: 'ada@example.org' })
-    assert.deepEqual(json.events[1].differences, [{ pointer: '/email', kind: 'added', after: 'ada@example.org' }])
+    assert.deepEqual(json.events[1]?.data, { newEmail: 'ada@example.org' })
+    assert.deepEqual(json.events[1]?.differences, [{ pointer: '/email', kind: 'added', after: 'ada@example.org' }])
   })
 
   test('the history comes in pages that name the next one', async () => {
@@ -99,10 +99,47 @@ describe('GET /aggregates/{aggregateType}/{aggregateId}', () => {
     assert.equal(first.json.isEnd, false)
     assert.equal(first.headers.get('link'), `<${first.json.next}>; rel="next"`)
     const second = await service.send(first.json.next)
-    assert.equal(second.json.events[0].sequence, 2)
+    assert.equal(second.json.events[0]?.sequence, 2)
     assert.equal(second.json.isEnd, true)
     assert.equal(second.json.next, undefined)
     assert.deepEqual((await service.send('/aggregates/Person/ada/events?from=9')).json.events, [])
+  })
+
+  test('a history of large events comes in pages of about 4 MiB, of which none is lost', async () => {
+    await using large = await serve()
+    const aggregate = { aggregateType: 'Person', aggregateId: 'large' }
+    const emails = Array.from({ length: 22 }, (_, index) => ({
+      eventType: 'EmailChanged',
+      eventData: { newEmail: String(index).repeat(700_000).slice(0, 700_000) },
+    }))
+    await large.eventStore.appendDirectly(aggregate, emails)
+    const sequences: number[] = []
+    let path = '/aggregates/Person/large/events?limit=1000'
+    for (let isEnd = false; !isEnd; ) {
+      const { headers, json, text } = await large.send(path)
+      // Each event, and what was there before and after it, is 2.1 MB.
+      assert.ok(json.events.length >= 1 && text.length < 7_000_000, `${json.events.length} events, ${text.length}`)
+      sequences.push(...json.events.map(({ sequence }) => sequence))
+      assert.equal(headers.get('link'), json.isEnd ? null : `<${json.next}>; rel="next"`)
+      path = json.next
+      isEnd = json.isEnd
+    }
+    assert.deepEqual(
+      sequences,
+      emails.map((_, index) => index + 1),
+    )
+  })
+
+  test('a history is read on where the store hands out fewer events than asked for', async () => {
+    await using service = await serve()
+    const notes = Array.from({ length: 25 }, (_, note) => ({ eventType: 'NoteTaken', eventData: { note } }))
+    await service.eventStore.appendDirectly({ aggregateType: 'Person', aggregateId: 'noted' }, notes)
+    service.eventStore.mostEventsPerLoad = 3
+    const { json } = await service.send('/aggregates/Person/noted/events')
+    assert.deepEqual([json.events.length, json.isEnd], [25, true])
+    const part = await service.send('/aggregates/Person/noted/events?from=2&limit=7')
+    assert.deepEqual([part.json.events.length, part.json.isEnd], [7, false])
+    assert.equal(part.json.next, '/aggregates/Person/noted/events?from=9&limit=7')
   })
 
   test('a page that is not one gives 400', async () => {

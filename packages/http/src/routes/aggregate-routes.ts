@@ -6,6 +6,10 @@ import { HttpRequestError } from '../problems/http-errors.ts'
 import { jsonReply } from '../reply.ts'
 import { QueryString } from '../request/query-string.ts'
 import type { Route } from '../route.ts'
+import { JsonPage } from './json-page.ts'
+
+/** How many events are read at first, when it is not known yet how large they are. */
+const firstPortion = 10
 
 /** @param application whose aggregates are shown, at any moment of their past */
 export function aggregateRoutes(application: Application): readonly Route[] {
@@ -37,25 +41,54 @@ function historyRoute(application: Application): Route {
       const { aggregateType, aggregateId } = namedBy(context)
       const given = new QueryString(context.req.raw.url, 'page of events')
       given.allowOnly(['from', 'limit'])
-      const fromVersion = given.wholeNumber('from', { least: 1 }) ?? 1
+      const from = given.wholeNumber('from', { least: 1 }) ?? 1
       const limit = given.wholeNumber('limit', { least: 1, most: 1000 }) ?? 100
-      // One more than asked for tells whether there is a next page.
-      const entries = await application.historyOf(aggregateType, aggregateId, { fromVersion, limit: limit + 1 })
-      if (entries.length === 0) {
-        const { version } = await application.stateAt(aggregateType, aggregateId)
-        if (version === 0) throw notFound(aggregateType, aggregateId, {}, version)
-      }
-      const isEnd = entries.length <= limit
+      const { events, nextVersion, isEnd } = await readHistory(application, aggregateType, aggregateId, from, limit)
       const path = `/aggregates/${aggregateType}/${encodeURIComponent(aggregateId)}/events`
-      const next = `${path}?from=${fromVersion + limit}&limit=${limit}`
-      const events = entries.slice(0, limit).map(({ event, differences }) => ({ ...event, differences }))
-      return jsonReply(
-        200,
-        { aggregateType, aggregateId, events, isEnd, ...(isEnd ? undefined : { next }) },
-        { 'cache-control': 'no-store', ...(isEnd ? undefined : { link: `<${next}>; rel="next"` }) },
-      )
+      const next = isEnd ? undefined : `${path}?from=${nextVersion}&limit=${limit}`
+      const name = JSON.stringify({ aggregateType, aggregateId }).slice(0, -1)
+      const end = JSON.stringify({ isEnd, next }).slice(1)
+      return {
+        status: 200,
+        headers: {
+          'content-type': 'application/json',
+          'cache-control': 'no-store',
+          ...(next === undefined ? undefined : { link: `<${next}>; rel="next"` }),
+        },
+        body: `${name},"events":${events.toJson()},${end}`,
+      }
     },
   }
+}
+
+/** @throws {HttpRequestError} `not-found` when the aggregate does not exist */
+async function readHistory(
+  application: Application,
+  aggregateType: string,
+  aggregateId: string,
+  fromVersion: number,
+  limit: number,
+): Promise<{ readonly events: JsonPage; readonly nextVersion: number; readonly isEnd: boolean }> {
+  const hasEventsFrom = async (version: number): Promise<boolean> => {
+    const options = { fromVersion: version, limit: 1 }
+    return (await application.eventStore.loadEvents({ aggregateType, aggregateId }, options)).length > 0
+  }
+  const events = new JsonPage(limit)
+  let nextVersion = fromVersion
+  let isEnd = false
+  // Portions grow, as each of them begins with folding all events before it.
+  for (let portion = firstPortion; !isEnd && !events.isFull; portion *= 4) {
+    const options = { fromVersion: nextVersion, limit: Math.min(portion, events.room) }
+    for (const { event, differences } of await application.historyOf(aggregateType, aggregateId, options)) {
+      if (events.isFull) break
+      events.add({ ...event, differences })
+      nextVersion = event.sequence + 1
+    }
+    // A store may hand out fewer events than asked for, so that only looking further tells where the end is.
+    isEnd = !(await hasEventsFrom(nextVersion))
+  }
+  if (nextVersion === fromVersion && !(await hasEventsFrom(1))) throw notFound(aggregateType, aggregateId, {}, 0)
+  return { events, nextVersion, isEnd }
 }
 
 function namedBy({ req }: Context): { readonly aggregateType: string; readonly aggregateId: string } {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Service, serve } from '../test-support/fixture.ts'
+import { type Answer, type Service, serve } from '../test-support/fixture.ts'
 
 describe('GET /events as JSON', () => {
   let service: Service
@@ -27,12 +27,12 @@ describe('GET /events as JSON', () => {
 
   test('pages follow each other and keep their conditions', async () => {
     const first = await service.send('/events?limit=1&subject=events.*.PersonCreated')
-    assert.equal(first.json.events[0].aggregateId, 'ada')
+    assert.equal(first.json.events[0]?.aggregateId, 'ada')
     assert.equal(first.json.isEnd, false)
     const next = /^<(.*)>; rel="next"$/.exec(first.headers.get('link') ?? '')?.[1]
     const second = await service.send(next ?? '')
     assert.deepEqual(
-      second.json.events.map(({ aggregateId }: { aggregateId: string }) => aggregateId),
+      second.json.events.map(({ aggregateId }) => aggregateId),
       ['grace'],
     )
   })
@@ -40,7 +40,7 @@ describe('GET /events as JSON', () => {
   test('conditions hold together', async () => {
     const found = async (query: string): Promise<readonly number[]> => {
       const { json } = await service.send(`/events?${query}`)
-      return json.events.map(({ position }: { position: number }) => position)
+      return json.events.map(({ position }) => position)
     }
     assert.deepEqual(await found('subject=events.Person.EmailChanged'), [2])
     assert.deepEqual(await found('subject=events.Person.EmailChanged&subject=events.Person.PersonCreated'), [1, 2, 3])
@@ -51,22 +51,27 @@ describe('GET /events as JSON', () => {
     assert.deepEqual(await found('before=2000-01-01'), [])
   })
 
-  test('large events make shorter pages, of which none is lost', async () => {
+  test('a page ends with the event that takes it past 4 MiB, and the next one goes on there', async () => {
     await using large = await serve()
-    for (let index = 0; index < 30; index++) {
-      await large.application.dispatch({ commandType: 'TakeNote', data: { note: 'x'.repeat(1_000_000) } })
+    const aggregate = { aggregateType: 'Person', aggregateId: 'ada' }
+    const notes = (count: number, note: string) =>
+      Array.from({ length: count }, () => ({ eventType: 'NoteTaken', eventData: { note } }))
+    for (let run = 0; run < 3; run++) {
+      await large.eventStore.appendDirectly(aggregate, notes(10, 'x'.repeat(1_000_000)))
     }
-    for (let index = 0; index < 170; index++) {
-      await large.application.dispatch({ commandType: 'TakeNote', data: { note: 'small' } })
-    }
-    const sizes: number[] = []
-    let path: string | undefined = '/events?limit=1000'
-    while (path !== undefined) {
-      const { headers, json }: { headers: Headers; json: { events: unknown[] } } = await large.send(path)
-      sizes.push(json.events.length)
-      path = /^<(.*)>/.exec(headers.get('link') ?? '')?.[1]
-    }
-    assert.deepEqual(sizes, [100, 100])
+    await large.eventStore.appendDirectly(aggregate, notes(170, 'small'))
+    const { sizes, positions } = await everyPage(large, '/events?limit=1000')
+    assert.deepEqual(sizes, [5, 5, 5, 5, 5, 5, 170])
+    assert.deepEqual(
+      positions,
+      Array.from({ length: 200 }, (_, index) => index + 1),
+    )
+  })
+
+  test('after the newest event is an empty page, and the end', async () => {
+    const { status, json } = await service.send('/events?after=99')
+    assert.equal(status, 200)
+    assert.deepEqual([json.events, json.isEnd], [[], true])
   })
 
   test('conditions that make no sense give 400 pointing at them', async () => {
@@ -82,7 +87,23 @@ describe('GET /events as JSON', () => {
     ] as const) {
       const { status, json } = await service.send(`/events?${query}`)
       assert.equal(status, 400, query)
-      assert.equal(json.errors[0].pointer, pointer)
+      assert.equal(json.errors[0]?.pointer, pointer)
     }
   })
 })
+
+/** Follows the links. */
+async function everyPage(
+  service: Service,
+  start: string,
+): Promise<{ readonly sizes: readonly number[]; readonly positions: readonly number[] }> {
+  const sizes: number[] = []
+  const positions: number[] = []
+  for (let path: string | undefined = start; path !== undefined; ) {
+    const { headers, json } = (await service.send(path)) as Answer
+    sizes.push(json.events.length)
+    positions.push(...json.events.map(({ position }) => position))
+    path = /^<(.*)>/.exec(headers.get('link') ?? '')?.[1]
+  }
+  return { sizes, positions }
+}

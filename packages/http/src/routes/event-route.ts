@@ -7,14 +7,12 @@ import { invalidHeader } from '../request/request-headers.ts'
 import { subjectPatternsIn } from '../request/subject-patterns.ts'
 import type { Route } from '../route.ts'
 import type { EventStreams } from './event-streams.ts'
+import { JsonPage } from './json-page.ts'
 
 const filters = ['subject', 'aggregateType', 'correlationId', 'after']
 
-/** Read at a time, so that a page of large events is cut short before it takes too much memory. */
-const eventsPerRead = 100
-
-/** Characters of JSON after which a page is cut short. */
-const maxPageLength = 4 * 1024 * 1024
+/** Read at a time, so that little is read in vain when large events cut a page short. */
+const eventsPerRead = 20
 
 /**
  * @param eventStore whose events are shown
@@ -32,9 +30,14 @@ export function eventRoute(eventStore: EventStore, streams: EventStreams): Route
   }
 }
 
-function followEvents(eventStore: EventStore, streams: EventStreams, request: Request, given: QueryString): Reply {
+async function followEvents(
+  eventStore: EventStore,
+  streams: EventStreams,
+  request: Request,
+  given: QueryString,
+): Promise<Reply> {
   given.allowOnly(filters)
-  const afterPosition = lastEventId(request.headers) ?? given.wholeNumber('after', { least: 0 }) ?? 0
+  const afterPosition = await startOf(eventStore, request.headers, given)
   const aggregateType = given.one('aggregateType')
   const correlationId = given.one('correlationId')
   const isWanted = (event: DomainEventEnvelope): boolean =>
@@ -58,17 +61,21 @@ async function readPage(eventStore: EventStore, given: QueryString): Promise<Rep
     ...optional('beforeTimestamp', timestampIn(given, 'before')),
   }
   const limit = given.wholeNumber('limit', { least: 1, most: 1000 }) ?? 100
-  const texts: string[] = []
+  const events = new JsonPage(limit)
   let position = given.wholeNumber('after', { least: 0 }) ?? 0
-  let length = 0
   let isEnd = false
-  while (!isEnd && texts.length < limit && length < maxPageLength) {
+  while (!isEnd && !events.isFull) {
     const page = await eventStore.readEvents({
       ...options,
       afterPosition: position,
-      limit: Math.min(eventsPerRead, limit - texts.length),
+      limit: Math.min(eventsPerRead, events.room),
     })
-    for (const event of page.events) length += texts[texts.push(JSON.stringify(event)) - 1]?.length ?? 0
+    for (const event of page.events) {
+      if (events.isFull) break
+      events.add(event)
+      position = event.position
+    }
+    if (position < (page.events.at(-1)?.position ?? 0)) break
     position = page.position
     isEnd = page.isEnd
   }
@@ -80,8 +87,23 @@ async function readPage(eventStore: EventStore, given: QueryString): Promise<Rep
       'x-position': String(position),
       ...(isEnd ? undefined : { link: `</events?${given.with('after', String(position))}>; rel="next"` }),
     },
-    body: `{"events":[${texts.join(',')}],"position":${position},"isEnd":${isEnd}}`,
+    body: `{"events":${events.toJson()},"position":${position},"isEnd":${isEnd}}`,
   }
+}
+
+/**
+ * @returns the position after which a live stream starts
+ * @throws {HttpRequestError | ValidationError} when it is not well-formed, or nothing is stored there yet: the client
+ * would miss every event until the store came that far
+ */
+async function startOf(eventStore: EventStore, headers: Headers, given: QueryString): Promise<number> {
+  const lastSeen = lastEventId(headers)
+  const position = lastSeen ?? given.wholeNumber('after', { least: 0 }) ?? 0
+  if (position === 0) return position
+  const head = await eventStore.headPosition()
+  if (position <= head) return position
+  const problem = `must not be beyond the newest event, which has position ${head}, got ${position}. Is it from another store, or from before this one was restored? Then start again from 0`
+  throw lastSeen === undefined ? given.invalid('after', problem) : invalidHeader('last-event-id', problem)
 }
 
 /** @throws {HttpRequestError} `invalid-header` */

@@ -118,6 +118,22 @@ test('what cannot be followed gives 400', async () => {
   }
 })
 
+test('a position that the store has not come to gives 400 instead of a stream that misses what comes', async () => {
+  await using service = await serve()
+  for (const id of ['a', 'b']) await service.createPerson(id)
+  const accept = 'text/event-stream'
+  const after = await service.send('/events?after=3', { headers: { accept } })
+  assert.deepEqual([after.status, after.json.code], [400, 'validation'])
+  assert.equal(after.json.errors[0]?.pointer, '/after')
+  const header = await service.send('/events?after=1', { headers: { accept, 'Last-Event-ID': '3' } })
+  assert.deepEqual([header.status, header.json.code], [400, 'invalid-header'])
+  assert.equal(header.json.header, 'last-event-id')
+  assert.match(header.json.detail, /newest event, which has position 2, got 3/)
+  await using atTheHead = await follow(service, '/events', { 'Last-Event-ID': '2' })
+  await service.createPerson('c')
+  assert.equal((await atTheHead.next())?.id, '3')
+})
+
 test('a client that leaves frees its stream', async () => {
   await using service = await serve()
   const stream = await follow(service, '/events')

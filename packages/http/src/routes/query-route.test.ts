@@ -54,7 +54,7 @@ describe('GET /queries/{queryType}', () => {
       const { status, json } = await service.send(`/queries/${query}`)
       assert.equal(status, 400, query)
       assert.equal(json.code, 'validation')
-      assert.equal(json.errors[0].pointer, pointer)
+      assert.equal(json.errors[0]?.pointer, pointer)
     }
   })
 
