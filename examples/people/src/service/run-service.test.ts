@@ -74,6 +74,18 @@ describe('the service', () => {
     const text = welcome('http://127.0.0.1:7117', 'data', true)
     assert.ok(linesOf(text).every((line) => line.includes('-H "authorization: Bearer $CIM_TOKEN"')))
   })
+
+  test('shows command lines that go to loopback when it listens on every address', () => {
+    for (const url of ['http://0.0.0.0:7117', 'http://[::]:7117', 'http://[0:0:0:0:0:0:0:0]:7117']) {
+      const text = welcome(url, 'data', true)
+      assert.ok(text.startsWith(`The People service listens on ${url} `))
+      for (const line of linesOf(text)) {
+        assert.ok(line.includes('http://127.0.0.1:7117/') && !line.includes(url), line)
+        assert.ok(line.includes('-H "authorization: Bearer $CIM_TOKEN"'), line)
+      }
+    }
+    assert.ok(linesOf(welcome('http://192.168.1.2:7117', 'data', true))[0]?.includes('http://192.168.1.2:7117/'))
+  })
 })
 
 describe('a service that cannot run says in one line why, and ends with exit code 1', () => {

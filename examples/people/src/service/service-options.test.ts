@@ -14,12 +14,22 @@ describe("the service's command line", () => {
   })
 
   test('says where to listen, where the data is, and who may come', () => {
-    const args = ['--port', '0', '--host=::1', '--data', 'there', '--token', 'secret', '--log-level', 'info']
+    const args = [
+      '--port',
+      '0',
+      '--host=::1',
+      '--data',
+      'there',
+      '--token',
+      'a-secret-of-length',
+      '--log-level',
+      'info',
+    ]
     assert.deepEqual(parseServiceOptions(args, { CIM_TOKEN: 'other' }), {
       port: 0,
       host: '::1',
       dataFolder: 'there',
-      token: 'secret',
+      token: 'a-secret-of-length',
       logLevel: 'info',
     })
     assert.equal(parseServiceOptions(['--help', '--port', 'x'], {}), 'help')
@@ -27,8 +37,13 @@ describe("the service's command line", () => {
 
   test('takes the token from the environment, and an empty one for none', () => {
     const tokenOf = (value: string) => (parseServiceOptions([], { CIM_TOKEN: value }) as { token: unknown }).token
-    assert.equal(tokenOf('secret'), 'secret')
+    assert.equal(tokenOf('a-secret-of-length'), 'a-secret-of-length')
     assert.equal(tokenOf(''), undefined)
+  })
+
+  test('says when the token in the environment is too short, without showing it', () => {
+    const message = /^CIM_TOKEN must have at least 16 (?!.*short)/
+    assert.throws(() => parseServiceOptions([], { CIM_TOKEN: 'short' }), { code: 'command-line', message })
   })
 
   test('names the option that is wrong', () => {
@@ -41,6 +56,8 @@ describe("the service's command line", () => {
       [['--log-level', 'loud'], /^--log-level must be one of trace, .*, got 'loud'\.$/],
       [['--data', ''], /^--data must not be empty\.$/],
       [['--host='], /^--host must not be empty\.$/],
+      [['--token', 'short'], /^--token must have at least 16 printable ASCII characters without spaces, /],
+      [['--token', 'sixteen and more letters'], /^--token must have/],
     ]
     for (const [args, message] of cases)
       assert.throws(() => parseServiceOptions(args, {}), { code: 'command-line', message })

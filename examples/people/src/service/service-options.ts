@@ -20,9 +20,13 @@ export const serviceHelp = `The People service: people, organizations and employ
   --port <number>       where to listen, 0 for any free port         (7117)
   --host <address>      another one than loopback needs a token      (127.0.0.1)
   --data <folder>       where events and views are kept              (./data)
-  --token <token>       requests must carry it as a bearer token     (the environment's CIM_TOKEN)
+  --token <token>       requests must carry it as a bearer token,
+                        at least 16 characters                     (the environment's CIM_TOKEN)
   --log-level <level>   trace, debug, info, warn, error or silent    (warn)
   --help                shows this`
+
+/** What the HTTP API asks for too; here the message can name the option. */
+const shortestToken = 16
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
@@ -39,7 +43,6 @@ export function parseServiceOptions(
   const values = parse(args)
   if (values.help === true) return 'help'
   const { port = '7117', host = '127.0.0.1', data = './data', 'log-level': logLevel = 'warn' } = values
-  const token = values.token ?? environment.CIM_TOKEN
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new CommandLineError(`--port must be a whole number from 0 to 65535, got '${port}'.`)
   }
@@ -47,7 +50,23 @@ export function parseServiceOptions(
     throw new CommandLineError(`--log-level must be one of ${logLevels.join(', ')}, got '${logLevel}'.`)
   }
   if (data === '' || host === '') throw new CommandLineError(`--${data === '' ? 'data' : 'host'} must not be empty.`)
-  return { port: Number(port), host, dataFolder: data, token: token === '' ? undefined : token, logLevel }
+  return {
+    port: Number(port),
+    host,
+    dataFolder: data,
+    token: checkToken(values.token, environment.CIM_TOKEN),
+    logLevel,
+  }
+}
+
+/** The message names where the token came from, and not the token. An empty one counts as none. */
+function checkToken(fromArgs: string | undefined, fromEnvironment: string | undefined): string | undefined {
+  const token = fromArgs ?? fromEnvironment
+  if (token === undefined || token === '') return undefined
+  if (token.length >= shortestToken && /^[\x21-\x7e]+$/.test(token)) return token
+  throw new CommandLineError(
+    `${fromArgs === undefined ? 'CIM_TOKEN' : '--token'} must have at least ${shortestToken} printable ASCII characters without spaces, for instance from: openssl rand -hex 32`,
+  )
 }
 
 function parse(args: readonly string[]) {

@@ -9,18 +9,25 @@
 export function welcome(url: string, dataFolder: string, needsToken: boolean): string {
   const authorization = needsToken ? ' -H "authorization: Bearer $CIM_TOKEN"' : ''
   const curl = `curl -w '\\n'${authorization}`
+  const here = reachable(url)
   const post = `${curl} -H 'content-type: application/json'`
   return `The People service listens on ${url} and keeps its data in ${dataFolder}
 ${needsToken ? '\nRequests need the token: export CIM_TOKEN=<the token> where you paste these lines.\n' : ''}
 Create a person; with its idempotency key it can be repeated and happens once:
-  ${post} -H 'idempotency-key: create-ada' -d '{"aggregateId":"ada","data":{"legalName":"Ada Lovelace"}}' ${url}/commands/CreatePerson
+  ${post} -H 'idempotency-key: create-ada' -d '{"aggregateId":"ada","data":{"legalName":"Ada Lovelace"}}' ${here}/commands/CreatePerson
 
 Change the e-mail address:
-  ${post} -d '{"aggregateId":"ada","data":{"newEmail":"ada@example.org"}}' ${url}/commands/ChangeEmail
+  ${post} -d '{"aggregateId":"ada","data":{"newEmail":"ada@example.org"}}' ${here}/commands/ChangeEmail
 
 Travel back to before that, and look at the person now:
-  ${curl} '${url}/aggregates/Person/ada?version=1' '${url}/queries/GetPersonById?personId=ada'
+  ${curl} '${here}/aggregates/Person/ada?version=1' '${here}/queries/GetPersonById?personId=ada'
 
-Everything else: ${url}/openapi.json
+Everything else: ${here}/openapi.json
 Stop with Ctrl+C.`
+}
+
+/** A service that listens on every address is reached on loopback: not every system connects to 0.0.0.0 or ::. */
+function reachable(url: string): string {
+  const { hostname, port } = new URL(url)
+  return hostname === '0.0.0.0' || hostname === '[::]' ? `http://127.0.0.1:${port}` : url
 }
