@@ -54,14 +54,10 @@ export function prepareAppend(
       'events',
     )
   }
-  let leftBytes = limits.maxAppendBytes
-  return events.map((event) => {
-    const prepared = prepareEvent(event, options.command, limits, newEventId)
-    leftBytes -= prepared.text.length
-    if (leftBytes >= 0) return prepared
-    const subject = `Append to ${aggregate.aggregateType}`
-    throw new PayloadTooLargeError(subject, limits.maxAppendBytes, limits.maxAppendBytes - leftBytes, 'bytes')
-  })
+  const prepared = events.map((event) => prepareEvent(event, options.command, limits, newEventId))
+  const texts = prepared.map(({ text }) => text)
+  checkBytes(`Append to ${aggregate.aggregateType}`, texts, limits.maxAppendBytes)
+  return prepared
 }
 
 /**
@@ -126,7 +122,7 @@ function prepareEvent(
   } catch (cause) {
     throw new InvalidEventError(event.eventType, cause instanceof Error ? cause.message : String(cause), { cause })
   }
-  checkSize(event.eventType, text, limits.maxEventBytes)
+  checkBytes(`Event ${event.eventType}`, [text], limits.maxEventBytes)
   // Read back, not passed on: the writer may go on changing its own objects.
   const eventData = JSON.parse(text) as unknown
   return { eventId, eventType: event.eventType, schemaVersion, eventData, text, metadata }
@@ -158,9 +154,10 @@ function checkId(id: unknown, subject: string, pointer: string): void {
 
 const utf8 = new TextEncoder()
 
-function checkSize(eventType: string, text: string, maxEventBytes: number): void {
-  // A UTF-16 code unit takes at most 3 bytes in UTF-8: count only when it may matter.
-  if (text.length * 3 <= maxEventBytes) return
-  const bytes = text.length > maxEventBytes ? text.length : utf8.encode(text).length
-  if (bytes > maxEventBytes) throw new PayloadTooLargeError(`Event ${eventType}`, maxEventBytes, bytes, 'bytes')
+function checkBytes(subject: string, texts: readonly string[], limit: number): void {
+  // A UTF-16 code unit takes 1 to 3 bytes in UTF-8: count only when it may matter.
+  const units = texts.reduce((sum, text) => sum + text.length, 0)
+  if (units * 3 <= limit) return
+  const bytes = units > limit ? units : texts.reduce((sum, text) => sum + utf8.encode(text).length, 0)
+  if (bytes > limit) throw new PayloadTooLargeError(subject, limit, bytes, 'bytes')
 }

@@ -1,7 +1,7 @@
 /** How much fits into an append. */
 
 import assert from 'node:assert/strict'
-import type { EventStore } from '@cim/core'
+import type { EventStore, NewEvent } from '@cim/core'
 import fc from 'fast-check'
 import { assertRising, rejectsWithCode } from '../conformance/assertions.ts'
 import { checkProperty } from '../conformance/check-property.ts'
@@ -69,5 +69,17 @@ export function limitTests({ test }: StoreTests<EventStore>): void {
       })
       assert.deepEqual(await visibleState(store, [person(name)]), before)
     }
+  })
+
+  test('an append of more bytes than the limit is an error that names the limit', async ({ store }) => {
+    const { maxAppendBytes: limit, maxEventBytes } = store.limits
+    const eventData = '€'.repeat(Math.floor((maxEventBytes - 2) / 3))
+    const count = Math.floor(limit / maxEventBytes)
+    const events = Array.from({ length: count + 1 }, (): NewEvent => ({ eventType: 'Noted', eventData }))
+    const append = store.appendEvents(person('ada'), events, { expectedVersion: 0 })
+    await rejectsWithCode(append, 'payload-too-large', { limit, unit: 'bytes' })
+    assert.equal(await store.headPosition(), 0)
+    const { version } = await store.appendEvents(person('ada'), events.slice(1), { expectedVersion: 0 })
+    assert.equal(version, count)
   })
 }
