@@ -11,9 +11,9 @@ before(async () => {
   // Inside the workspace, where the packages are found; git ignores it.
   folder = await mkdtemp(join(root, '.readme-'))
   const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const [domain, scenario] = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, program]) => program)
-  assert.ok(domain !== undefined && scenario !== undefined, 'README.md should hold the domain and its scenario')
-  await writeFile(join(folder, 'readme.ts'), `${domain}\n${scenario}`)
+  const programs = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, program]) => program)
+  assert.equal(programs.length, 3, 'README.md should hold the domain, its use and its scenario')
+  await writeFile(join(folder, 'readme.ts'), programs.join('\n'))
   const tsconfig = { extends: '../tsconfig.json', include: ['readme.ts'], exclude: [] }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
 })
