@@ -75,6 +75,15 @@ describe('snapshots', () => {
     assert.deepEqual(saved, [10, 20, 45, 50])
   })
 
+  test('are kept after a load that had to fold as many events as lie between two', async () => {
+    const { eventStore } = open()
+    await appendDeposits(eventStore, a1, ...Array<number>(25).fill(1))
+    const { repository, saved } = open({ eventStore })
+    await repository.load(a1)
+    await repository.load(a1, { refresh: true })
+    assert.deepEqual(saved, [25])
+  })
+
   test('are loaded together with the events after them', async () => {
     const { repository, eventStore, memory } = open()
     await grow(repository, 10, 3)
@@ -106,7 +115,7 @@ describe('snapshots', () => {
     await grow(repository, 10)
     // A trap: were it read, the balance would be wrong.
     const kept = (await memory.loadSnapshot(reference, account.fingerprint)) ?? assert.fail('a snapshot was kept')
-    await memory.saveSnapshot(reference, { ...kept, state: { owner: 'trap', balance: -1 } })
+    const trap = { ...kept, state: { owner: 'trap', balance: -1 } }
     for (const [definition, balance] of [
       [changed({ weight: 2 }), 20],
       [changed({}), 10],
@@ -114,9 +123,11 @@ describe('snapshots', () => {
       [changed({ lift: true }), 10],
     ] as const) {
       assert.notEqual(definition.fingerprint, account.fingerprint)
+      await memory.saveSnapshot(reference, trap)
       const { repository: other } = open({ eventStore, snapshotStore: memory, definition })
       assert.equal((await other.load(a1)).state.balance, balance)
     }
+    await memory.saveSnapshot(reference, trap)
     const { repository: same } = open({ eventStore, snapshotStore: memory })
     assert.equal((await same.load(a1)).state.owner, 'trap')
   })

@@ -6,9 +6,9 @@ import { InvalidEventError } from '../errors/event-errors.ts'
 import { ValidationError } from '../errors/input-errors.ts'
 import { neverThrowing } from '../errors/never-throwing.ts'
 import type { NewEvent } from '../event-store/domain-event-envelope.ts'
-import { deepFreeze } from '../event-store/freeze.ts'
 import type { EventMetadata } from '../event-store/event-metadata.ts'
 import type { AppendResult, CommandIdentity, EventStore } from '../event-store/event-store.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
 import { currentSchemaVersion } from '../event-store/upcaster.ts'
 import { parseWith } from '../schema/schema.ts'
@@ -22,7 +22,10 @@ export interface RepositoryOptions<TState = unknown> {
   readonly definition: AggregateDefinition<string, TState>
   readonly eventStore: EventStore
   readonly snapshotStore?: SnapshotStore
-  /** A snapshot is kept each time an aggregate's version passes a multiple of this; 100 when left out. */
+  /**
+   * A snapshot is kept each time an aggregate's version passes a multiple of this, and after a load that had to fold as
+   * many events; 100 when left out.
+   */
   readonly snapshotEvery?: number
   /** How many folded aggregates stay in memory; 10,000 when left out. */
   readonly maxCachedAggregates?: number
@@ -85,6 +88,8 @@ export class Repository<TState = unknown> {
     const start = cached ?? (await this.#loadSnapshot(aggregateId)) ?? emptyAggregate(this.definition, aggregateId)
     const loaded = await loadAggregate(this.definition, this.#eventStore, start)
     if (loaded.version > 0) this.#cache.set(loaded)
+    // For instance after a change of the definition: the next load shall not take as long.
+    if (loaded.version - start.version >= this.#snapshotEvery) void this.#saveSnapshot(loaded)
     return { ...loaded, isVerified: true }
   }
 
