@@ -2,6 +2,7 @@
 
 import { checkOptions } from '../errors/check-options.ts'
 import { ConcurrencyError } from '../errors/concurrency-errors.ts'
+import { InvalidOptionError } from '../errors/input-errors.ts'
 import { StoreClosedError } from '../errors/store-errors.ts'
 import type { AggregateRef } from '../event-store/aggregate-ref.ts'
 import type { DomainEventEnvelope, NewEvent } from '../event-store/domain-event-envelope.ts'
@@ -50,6 +51,12 @@ interface StoredAggregate {
   readonly commands: Map<string, CommandRecord>
 }
 
+/** About how many characters of events' data are read at once: 8 MiB of most text. */
+const mostTextAtOnce = 8 * 1024 * 1024
+
+/** The last millisecond that a Date can hold. */
+const lastTime = 8.64e15
+
 /** Keeps everything in arrays, gone when the process ends. */
 export class MemoryEventStore implements EventStore {
   readonly limits: EventStoreLimits
@@ -94,8 +101,8 @@ export class MemoryEventStore implements EventStore {
   }
 
   #store(aggregate: AggregateRef, prepared: readonly PreparedEvent[], { command }: AppendOptions): AppendResult {
+    this.#newestTime = Math.max(this.#newestTime, checkClock(this.#now()))
     const stored = this.#open(aggregate)
-    this.#newestTime = Math.max(this.#newestTime, this.#now())
     const timestamp = new Date(this.#newestTime).toISOString()
     const envelopes = prepared.map(({ eventId, eventType, schemaVersion, metadata, eventData, text }) => {
       const { aggregateType, aggregateId } = aggregate
@@ -134,18 +141,21 @@ export class MemoryEventStore implements EventStore {
     const { fromVersion, toVersion, limit } = checkLoadOptions(options)
     const from = fromVersion - 1
     const events = this.#aggregates.get(keyOf(aggregate))?.events ?? []
-    return events.slice(from, Math.min(toVersion, from + limit)).map(toEnvelope)
+    const wanted = events.slice(from, Math.min(toVersion, from + limit))
+    return (options?.limit === undefined ? wanted : wanted.slice(0, fitting(wanted))).map(toEnvelope)
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
     this.#assertOpen()
     const wanted = checkReadOptions(options)
     const events: DomainEventEnvelope[] = []
+    let textLeft = mostTextAtOnce
     for (let index = wanted.afterPosition; index < this.#log.length; index++) {
       const event = this.#log[index]
       if (event === undefined || !isWanted(event.envelope, wanted)) continue
-      if (events.length === wanted.limit) return { events, position: index, isEnd: false }
+      if (events.length === wanted.limit || textLeft <= 0) return { events, position: index, isEnd: false }
       events.push(toEnvelope(event))
+      textLeft -= event.text.length
     }
     return { events, position: Math.max(wanted.afterPosition, this.#log.length), isEnd: true }
   }
@@ -158,8 +168,13 @@ export class MemoryEventStore implements EventStore {
       readBatch: (afterPosition, batchSize) => {
         this.#assertOpen()
         const run = this.#log.slice(afterPosition, afterPosition + batchSize)
-        const events = run.filter(({ envelope }) => matches(envelope.aggregateType, envelope.eventType)).map(toEnvelope)
-        return { events, position: Math.max(afterPosition, run.at(-1)?.envelope.position ?? 0) }
+        const found = run.filter(({ envelope }) => matches(envelope.aggregateType, envelope.eventType))
+        const count = fitting(found)
+        const last = count < found.length ? found[count - 1] : run.at(-1)
+        return {
+          events: found.slice(0, count).map(toEnvelope),
+          position: Math.max(afterPosition, last?.envelope.position ?? 0),
+        }
       },
     })
   }
@@ -217,6 +232,21 @@ export class MemoryEventStore implements EventStore {
   #assertOpen(): void {
     if (this.#isClosed) throw new StoreClosedError('The event store is closed. Open a new one.')
   }
+}
+
+/** @returns how many of these events are read at once: at least one, then as many as the text of their data allows */
+function fitting(events: readonly StoredEvent[]): number {
+  let count = 0
+  for (let textLeft = mostTextAtOnce; count < events.length && textLeft > 0; count++) {
+    textLeft -= events[count]?.text.length ?? 0
+  }
+  return count
+}
+
+/** @throws {InvalidOptionError} before anything is stored, when the clock gives no time */
+function checkClock(time: number): number {
+  if (Math.abs(time) <= lastTime) return Math.floor(time)
+  throw new InvalidOptionError('MemoryEventStore', 'now', `must give milliseconds since 1970, it gave ${String(time)}.`)
 }
 
 function keyOf({ aggregateType, aggregateId }: AggregateRef): string {
