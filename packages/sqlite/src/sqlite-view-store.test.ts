@@ -69,6 +69,17 @@ describe('a long commit', () => {
     assert.equal(await checkWhole(reopened), 1)
   })
 
+  test('is finished, and the file is released, before a second close says so', async (context) => {
+    const { path, store } = await openView(context)
+    const commit = store.commit(numbersView, changeAll(0, many))
+    await new Promise((resolve) => setImmediate(resolve))
+    const first = store.close()
+    await store.close()
+    // The last connection to close removes it.
+    assert.equal(existsSync(`${path}-wal`), false)
+    await Promise.all([commit, first])
+  })
+
   test('does not mix with a view that is opened, nor with a commit that fails, meanwhile', async (context) => {
     const { store } = await openView(context)
     const other = { ...numbersView, viewName: 'OtherView' }

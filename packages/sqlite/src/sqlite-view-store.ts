@@ -61,6 +61,8 @@ export class SqliteViewStore implements ViewStore {
   readonly #views = new Map<string, ViewTables>()
   readonly #found = new Map<string, StatementSync>()
   #isClosed = false
+  /** Settles when everything is released. */
+  #closing: Promise<void> | undefined
   /** Settles when everything that was asked to be written is. */
   #writes: Promise<unknown> = Promise.resolve()
 
@@ -209,8 +211,12 @@ export class SqliteViewStore implements ViewStore {
     })
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true
     await this.#writes
     try {
