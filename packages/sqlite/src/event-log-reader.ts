@@ -1,17 +1,16 @@
 /** Reads across aggregates: batches for subscriptions, and pages by type, time and correlation. */
 
-import {
-  type CheckedReadOptions,
-  type DomainEventEnvelope,
-  type EventBatch,
-  type EventPage,
-  hashText,
-  type SubjectMatcher,
-} from '@cim/core'
+import { type CheckedReadOptions, type EventBatch, type EventPage, hashText, type SubjectMatcher } from '@cim/core'
 import type { EventLog } from './event-log.ts'
+import { EventPortion } from './event-portion.ts'
+import type { EventRow } from './event-row.ts'
 
-/** How many events a batch of a selective pattern looks through at most, so that no reader holds up the others. */
+/** How many events are looked through at most before others have their turn. */
 const mostScanned = 20_000
+/** How many index entries are looked up at most before others have their turn. */
+const mostLookedUp = 5000
+/** How many events are parsed at most before others have their turn. */
+const mostParsed = 1000
 
 /** Finds out how to read what is wanted with the fewest rows. */
 export class EventLogReader {
@@ -28,106 +27,140 @@ export class EventLogReader {
       const { position: head } = this.#log
       if (afterPosition >= head) return { events: [], position: afterPosition }
       const types = typesOf()
-      if (types === 'all') {
-        const events = this.#log.readAfter(afterPosition, batchSize)
-        return { events, position: events.at(-1)?.position ?? head }
-      }
-      const last = Math.min(head, afterPosition + mostScanned)
-      const events = types === 'none' ? [] : this.#log.readTypesAfter(types, afterPosition, last, batchSize)
-      return {
-        events,
-        position: events.length < batchSize ? (types === 'none' ? head : last) : (events.at(-1)?.position ?? last),
-      }
+      if (types === 'none') return { events: [], position: head }
+      const portion = new EventPortion(batchSize)
+      const isAll = types === 'all'
+      const last = isAll ? head : Math.min(head, afterPosition + mostScanned)
+      const rows = isAll
+        ? this.#log.rowsBetween(afterPosition, last, batchSize)
+        : this.#log.rowsOfTypesBetween(types, afterPosition, last, batchSize)
+      this.#log.fill(portion, rows)
+      return { events: portion.events, position: (portion.isFull ? portion.position : last) ?? last }
     }
   }
 
-  /** Recognises when every type matches, or none, and asks again only when a new type has come. */
-  #createTypeFilter(matches: SubjectMatcher): () => string {
+  /** Asks which types match again only when a new type has come. */
+  #createTypeFilter(matches: SubjectMatcher): () => TypeFilter {
     let known = -1
-    let filter = 'none'
+    let filter: TypeFilter = 'none'
     return () => {
-      const { names } = this.#log
-      if (known === names.eventTypeCount) return filter
-      known = names.eventTypeCount
-      const matching = [...names.eventTypes()].filter(({ aggregateType, eventType }) =>
-        matches(aggregateType, eventType),
-      )
-      const keys = matching.map(({ key }) => key)
-      filter = keys.length === known ? 'all' : keys.length === 0 ? 'none' : JSON.stringify(keys)
+      const { eventTypeCount } = this.#log.names
+      if (known !== eventTypeCount) filter = this.#typesThatMatch({ matchesSubject: matches, aggregateType: undefined })
+      known = eventTypeCount
       return filter
     }
   }
 
-  readPage(wanted: CheckedReadOptions): EventPage {
-    const { position: head } = this.#log
-    const first = wanted.fromTime === Number.NEGATIVE_INFINITY ? 1 : this.#log.firstPositionAt(wanted.fromTime)
-    const last =
-      wanted.beforeTime === Number.POSITIVE_INFINITY ? head : this.#log.firstPositionAt(wanted.beforeTime) - 1
-    const after = Math.max(wanted.afterPosition, first - 1)
-    const next = this.#chooseSource(wanted)
-    const matches = (event: DomainEventEnvelope): boolean => isWanted(event, wanted)
-    return collect(next, matches, {
-      after,
-      last: Math.min(last, head),
-      limit: wanted.limit,
-      end: Math.max(head, wanted.afterPosition),
-    })
+  /** Recognises when every type matches (every one of the aggregate type, when one is given), or none. */
+  #typesThatMatch({ matchesSubject, aggregateType }: TypeCondition): TypeFilter {
+    let isAll = true
+    const keys: number[] = []
+    for (const names of this.#log.names.eventTypes()) {
+      if (aggregateType !== undefined && names.aggregateType !== aggregateType) continue
+      if (matchesSubject(names.aggregateType, names.eventType)) keys.push(names.key)
+      else isAll = false
+    }
+    return keys.length === 0 ? 'none' : isAll ? 'all' : JSON.stringify(keys)
   }
 
-  /** @returns a function that reads the next candidates after a position; fewer than asked for are all there are */
-  #chooseSource(wanted: CheckedReadOptions): (after: number, limit: number) => readonly DomainEventEnvelope[] {
-    const { aggregateType, correlationId } = wanted
-    if (correlationId !== undefined) {
-      const hash = hashText(correlationId)
-      return (after, limit) => this.#log.readAt(this.#log.index.positionsOfCause(hash, after, limit))
+  /**
+   * Reads a page in slices; others have their turn between them.
+   * @param wanted what to read
+   * @param read runs each slice: refuses it when the store is closed
+   */
+  async readPage(wanted: CheckedReadOptions, read: <TResult>(slice: () => TResult) => TResult): Promise<EventPage> {
+    const portion = new EventPortion(wanted.limit)
+    const { after, last, end, readSlice } = read(() => this.#plan(wanted, portion))
+    for (let position = after; position < last; ) {
+      const slice = read(() => readSlice(position))
+      if (slice === 'full') return { events: portion.events, position: portion.position ?? position, isEnd: false }
+      position = slice
+      if (position < last) await new Promise((resolve) => setImmediate(resolve))
     }
-    if (aggregateType !== undefined) {
-      const type = this.#log.names.findAggregateType(aggregateType)
-      if (type === undefined) return () => []
-      return (after, limit) => this.#log.readAt(this.#log.index.positionsOfType(type, after, limit))
+    return { events: portion.events, position: end, isEnd: true }
+  }
+
+  #plan(wanted: CheckedReadOptions, portion: EventPortion): ReadPlan {
+    const { fromTime, beforeTime, afterPosition } = wanted
+    const { position: head } = this.#log
+    const first = fromTime === Number.NEGATIVE_INFINITY ? 1 : this.#log.firstPositionAt(fromTime)
+    const before = beforeTime === Number.POSITIVE_INFINITY ? head + 1 : this.#log.firstPositionAt(beforeTime)
+    const types = this.#typesThatMatch(wanted)
+    const after = Math.max(afterPosition, first - 1)
+    const last = types === 'none' ? 0 : Math.min(before - 1, head)
+    const readSlice = this.#chooseSource(wanted, types, last, portion)
+    return { after, last, end: Math.max(head, afterPosition), readSlice }
+  }
+
+  #chooseSource(wanted: CheckedReadOptions, types: TypeFilter, last: number, portion: EventPortion): ReadSlice {
+    const { index, names } = this.#log
+    /** Positions from an index, fewer than asked for when there are no more: what they hold, then how far that is. */
+    const fillAt = (positions: readonly number[], count: number, fill: (within: readonly number[]) => boolean) => {
+      const isPast = (positions.at(-1) ?? 0) > last
+      const isMore = fill(isPast ? positions.filter((position) => position <= last) : positions)
+      return isMore ? 'full' : positions.length < count ? last : (positions.at(-1) ?? last)
     }
-    return (after, limit) => this.#log.readAfter(after, limit)
+    // One more than there is room for shows whether there are more.
+    const most = (): number => Math.min(mostParsed, portion.eventsLeft) + 1
+    if (wanted.correlationId !== undefined) {
+      const hash = hashText(wanted.correlationId)
+      const isWanted = this.#createRowFilter(wanted)
+      return (after) => {
+        const count = most()
+        const positions = index.positionsOfCause(hash, after, count)
+        return fillAt(positions, count, (within) => this.#log.fill(portion, this.#log.rowsAt(within), isWanted))
+      }
+    }
+    if (wanted.aggregateType !== undefined) {
+      const type = names.findAggregateType(wanted.aggregateType) ?? 0
+      return (after) => {
+        const count = types === 'all' ? most() : mostLookedUp
+        const positions = index.positionsOfType(type, after, count)
+        return fillAt(positions, count, (within) => {
+          const rows = types === 'all' ? this.#log.rowsAt(within) : this.#log.rowsOfTypesAt(types, within)
+          return this.#log.fill(portion, rows)
+        })
+      }
+    }
+    return (after) => {
+      const count = most()
+      const to = Math.min(last, after + (types === 'all' ? count : mostScanned))
+      const rows =
+        types === 'all'
+          ? this.#log.rowsBetween(after, to, count)
+          : this.#log.rowsOfTypesBetween(types, after, to, count)
+      const before = portion.events.length
+      if (this.#log.fill(portion, rows)) return 'full'
+      // So many of a type may stand in what is looked through that the rest of it is left to the next slice.
+      return portion.events.length - before === count ? (portion.position ?? to) : to
+    }
+  }
+
+  #createRowFilter(wanted: CheckedReadOptions): (row: EventRow) => boolean {
+    const { matchesSubject, aggregateType, correlationId } = wanted
+    return (row) => {
+      const names = this.#log.names.eventType(row[3])
+      // An unknown type is damage, which is reported when the event is read.
+      if (names === undefined) return true
+      const isOfType = aggregateType === undefined || aggregateType === names.aggregateType
+      return isOfType && row[7] === correlationId && matchesSubject(names.aggregateType, names.eventType)
+    }
   }
 }
 
-interface PageBounds {
+/** Every event type, none, or the keys of some as JSON. */
+type TypeFilter = 'all' | 'none' | (string & {})
+
+type TypeCondition = Pick<CheckedReadOptions, 'matchesSubject' | 'aggregateType'>
+
+/** Reads on after a position. Gives how far everything is read, or that there is more than the page can hold. */
+type ReadSlice = (afterPosition: number) => number | 'full'
+
+interface ReadPlan {
   readonly after: number
   /** The last position that is wanted. */
   readonly last: number
-  readonly limit: number
   /** The position of a page that found everything. */
   readonly end: number
-}
-
-function collect(
-  next: (after: number, limit: number) => readonly DomainEventEnvelope[],
-  isMatch: (event: DomainEventEnvelope) => boolean,
-  { after, last, limit, end }: PageBounds,
-): EventPage {
-  const events: DomainEventEnvelope[] = []
-  const pageSize = Math.min(1000, limit + 1)
-  for (let position = after; position < last; ) {
-    const candidates = next(position, pageSize)
-    for (const event of candidates) {
-      if (event.position > last) return { events, position: end, isEnd: true }
-      if (isMatch(event)) {
-        if (events.length === limit) return { events, position: events.at(-1)?.position ?? position, isEnd: false }
-        events.push(event)
-      }
-      position = event.position
-    }
-    if (candidates.length < pageSize) break
-  }
-  return { events, position: end, isEnd: true }
-}
-
-function isWanted(
-  event: DomainEventEnvelope,
-  { aggregateType, correlationId, matchesSubject }: CheckedReadOptions,
-): boolean {
-  return (
-    (aggregateType === undefined || aggregateType === event.aggregateType) &&
-    (correlationId === undefined || correlationId === event.metadata.correlationId) &&
-    matchesSubject(event.aggregateType, event.eventType)
-  )
+  readonly readSlice: ReadSlice
 }

@@ -12,12 +12,14 @@ import {
   type DomainEventEnvelope,
   findRepeat,
   hashText,
+  InvalidOptionError,
   type LoadEventsOptions,
   type PreparedEvent,
   type RejectionReason,
   StoreCorruptError,
 } from '@cim/core'
 import { type AggregateHead, AggregateKeys } from './aggregate-keys.ts'
+import { type EventPortion, mostTextAtOnce } from './event-portion.ts'
 import { type EventRow, resolveSame, toEnvelope, toRow } from './event-row.ts'
 import { InternedNames } from './interned-names.ts'
 import { type IndexEntry, type IndexPace, LogIndex } from './log-index.ts'
@@ -124,10 +126,10 @@ export class EventLog {
   }
 
   #write(aggregate: AggregateRef, prepared: readonly PreparedEvent[], fingerprint: number | null): AppendResult {
+    const recordedAt = Math.max(this.#recordedAt, checkClock(this.#now()))
     const aggregateType = this.names.internAggregateType(aggregate.aggregateType)
     const head = this.aggregates.intern(aggregate, aggregateType)
-    this.#recordedAt = Math.max(this.#recordedAt, this.#now())
-    const recordedAt = this.#recordedAt
+    this.#recordedAt = recordedAt
     const timestamp = this.#toIso(recordedAt)
     const events: DomainEventEnvelope[] = []
     for (const event of prepared) {
@@ -158,15 +160,44 @@ export class EventLog {
 
   /** Loads events of one aggregate by sequence. */
   load(aggregate: AggregateRef, options: LoadEventsOptions = {}): readonly DomainEventEnvelope[] {
-    const head = this.aggregates.find(aggregate)
-    const from = Math.max(1, options.fromVersion ?? 1)
-    if (head === undefined || from > head.version) return []
-    const to = Math.min(options.toVersion ?? head.version, head.version, from + (options.limit ?? head.version) - 1)
-    const { firstSequence, positions } = this.index.tailOf(head.key, from, to)
-    const stored = from < firstSequence ? this.#storedRows(head, from, Math.min(to, firstSequence - 1)) : []
-    const rows = positions.length === 0 ? stored : stored.concat(this.#rowsAt(positions))
+    const range = this.#rangeOf(aggregate, options)
+    if (range === undefined) return []
+    const { head, from, to, storedTo, positions } = range
+    const stored = from > storedTo ? [] : this.#statements.selectAggregateEvents.all(head.key, from, storedTo, -1)
+    const recent = positions.length === 0 ? [] : this.#statements.selectEventsAt.all(JSON.stringify(positions))
+    const rows = (recent.length === 0 ? stored : stored.concat(recent)) as unknown as readonly EventRow[]
     this.#checkSequences(aggregate, head, rows, from, to)
     return rows.map((row) => this.toEnvelope(row))
+  }
+
+  /** Loads events of one aggregate by sequence, the first only when all of them would take much memory. */
+  loadSome(aggregate: AggregateRef, options: LoadEventsOptions): readonly DomainEventEnvelope[] {
+    const range = this.#rangeOf(aggregate, options)
+    if (range === undefined) return []
+    const { head, from, to, storedTo, positions } = range
+    const rows: EventRow[] = []
+    let textLeft = mostTextAtOnce
+    const take = (some: Iterable<EventRow>): void => {
+      for (const row of some) {
+        rows.push(row)
+        textLeft -= row[14].length
+        if (textLeft <= 0) return
+      }
+    }
+    if (from <= storedTo) take(iterate(this.#statements.selectAggregateEvents, head.key, from, storedTo, -1))
+    if (textLeft > 0) take(this.rowsAt(positions))
+    this.#checkSequences(aggregate, head, rows, from, textLeft > 0 ? to : from + rows.length - 1)
+    return rows.map((row) => this.toEnvelope(row))
+  }
+
+  /** @returns which sequences are meant, and where they are: up to `storedTo` in the index's table, then at positions */
+  #rangeOf(aggregate: AggregateRef, options: LoadEventsOptions): AggregateRange | undefined {
+    const head = this.aggregates.find(aggregate)
+    const from = Math.max(1, options.fromVersion ?? 1)
+    if (head === undefined || from > head.version) return undefined
+    const to = Math.min(options.toVersion ?? head.version, head.version, from + (options.limit ?? head.version) - 1)
+    const { firstSequence, positions } = this.index.tailOf(head.key, from, to)
+    return { head, from, to, storedTo: Math.min(to, firstSequence - 1), positions }
   }
 
   #checkSequences(
@@ -186,27 +217,9 @@ export class EventLog {
     )
   }
 
-  #storedRows({ key }: AggregateHead, from: number, to: number): readonly EventRow[] {
-    const rows = this.#statements.selectAggregateEvents.all(key, from, to, to - from + 1)
-    return rows as unknown as readonly EventRow[]
-  }
-
-  #rowsAt(positions: readonly number[]): readonly EventRow[] {
-    if (positions.length === 0) return []
-    return this.#statements.selectEventsAt.all(JSON.stringify(positions)) as unknown as readonly EventRow[]
-  }
-
   /** @returns events at these positions, in order */
   readAt(positions: readonly number[]): readonly DomainEventEnvelope[] {
-    const rows = this.#rowsAt(positions)
-    if (rows.length < positions.length)
-      throw this.#missingEvent(positions.find((position, index) => rows[index]?.[0] !== position))
-    return rows.map((row) => this.toEnvelope(row))
-  }
-
-  /** @returns the next events after a position, whatever their type */
-  readAfter(position: number, limit: number): readonly DomainEventEnvelope[] {
-    return this.readRows(position, limit).map((row) => this.toEnvelope(row))
+    return Array.from(this.rowsAt(positions), (row) => this.toEnvelope(row))
   }
 
   /** @returns the next events after a position as they are stored */
@@ -214,15 +227,45 @@ export class EventLog {
     return this.#statements.selectEventsAfter.all(position, limit) as unknown as readonly EventRow[]
   }
 
-  /** @returns the next events of some types after a position and up to another */
-  readTypesAfter(
-    eventTypes: string,
-    position: number,
-    toPosition: number,
-    limit: number,
-  ): readonly DomainEventEnvelope[] {
-    const rows = this.#statements.selectEventsOfTypesAfter.all(position, toPosition, eventTypes, limit)
-    return (rows as unknown as readonly EventRow[]).map((row) => this.toEnvelope(row))
+  /**
+   * Takes over rows, one at a time, so that only what is wanted comes into memory.
+   * @param isWanted decides about a row before it is parsed; every row when left out
+   * @returns true when the portion is full and there is at least one more row that is wanted
+   */
+  fill(portion: EventPortion, rows: Iterable<EventRow>, isWanted?: (row: EventRow) => boolean): boolean {
+    for (const row of rows) {
+      if (isWanted?.(row) === false) continue
+      if (portion.isFull) return true
+      portion.add(this.toEnvelope(row), row[14].length)
+    }
+    return false
+  }
+
+  /** Rows at these positions, in order. Read them before anything else is read. */
+  *rowsAt(positions: readonly number[]): Generator<EventRow> {
+    if (positions.length === 0) return
+    let index = 0
+    for (const row of iterate(this.#statements.selectEventsAt, JSON.stringify(positions))) {
+      if (row[0] !== positions[index]) break
+      index++
+      yield row
+    }
+    if (index < positions.length) throw this.#missingEvent(positions[index])
+  }
+
+  /** Rows of some types at these positions, in order. Read them before anything else is read. */
+  rowsOfTypesAt(eventTypes: string, positions: readonly number[]): Iterable<EventRow> {
+    return iterate(this.#statements.selectEventsOfTypesAt, JSON.stringify(positions), eventTypes)
+  }
+
+  /** Rows after a position and up to another, in order. Read them before anything else is read. */
+  rowsBetween(position: number, toPosition: number, limit: number): Iterable<EventRow> {
+    return iterate(this.#statements.selectEventsBetween, position, toPosition, limit)
+  }
+
+  /** Rows of some types after a position and up to another, in order. Read them before anything else is read. */
+  rowsOfTypesBetween(eventTypes: string, position: number, toPosition: number, limit: number): Iterable<EventRow> {
+    return iterate(this.#statements.selectEventsOfTypesBetween, position, toPosition, eventTypes, limit)
   }
 
   /** @returns the first position whose event was recorded at a time or later; one past the end when none was */
@@ -337,6 +380,35 @@ export class EventLog {
     return new StoreCorruptError(
       `SQLite file ${this.path}: an index names an event at position ${position}, which is not there. Keep a copy of the file, and restore a backup.`,
     )
+  }
+}
+
+/** The last millisecond that a Date can hold. */
+const lastTime = 8.64e15
+
+/** @throws {InvalidOptionError} before anything is written, when the clock gives no time */
+function checkClock(time: number): number {
+  if (Math.abs(time) <= lastTime) return Math.floor(time)
+  throw new InvalidOptionError('SqliteEventStore', 'now', `must give milliseconds since 1970, it gave ${String(time)}.`)
+}
+
+/** Events of one aggregate. */
+interface AggregateRange {
+  readonly head: AggregateHead
+  readonly from: number
+  readonly to: number
+  /** What is up to this sequence is found through the index's table. */
+  readonly storedTo: number
+  /** Where the others are. */
+  readonly positions: readonly number[]
+}
+
+function iterate(statement: StatementSync, ...parameters: readonly SQLInputValue[]): Iterable<EventRow> {
+  try {
+    return statement.iterate(...parameters) as unknown as Iterable<EventRow>
+  } catch {
+    // After a damaged page ended an iteration, the driver reports that error once more when the statement is used again.
+    return statement.iterate(...parameters) as unknown as Iterable<EventRow>
   }
 }
 

@@ -90,6 +90,65 @@ describe('appends', () => {
   })
 })
 
+describe('work that cannot be stored', () => {
+  // What stores check beforehand never gets so far; these stand for what they may not know of.
+  const opened = (database: DatabaseSync) =>
+    database.exec(`CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.events WHEN new.data LIKE '%wrong%'
+      BEGIN SELECT RAISE(ABORT, 'a wrong value'); END`)
+  const snapshot = { version: 1, position: 1, timestamp: {} as never, fingerprint: 'f', state: {} }
+  const wrongs: readonly (readonly [string, (store: SqliteEventStore) => Promise<unknown>, RegExp])[] = [
+    [
+      'SQLite refuses it',
+      (store) => store.appendEvents(person('new'), noted(1, 'wrong'), { expectedVersion: 0 }),
+      /a wrong value.*The disk is not to blame/,
+    ],
+    ['the driver refuses it', (store) => store.snapshotStore.saveSnapshot(person('new'), snapshot), /cannot be bound/],
+  ]
+
+  for (const [name, write, message] of wrongs) {
+    test(`is refused alone: ${name}`, async (context) => {
+      const { store } = openTemporaryStore(context, { opened })
+      const [first, refused, ...others] = await Promise.allSettled([
+        appendOne(store, 0),
+        write(store),
+        appendOne(store, 1),
+        store.appendEvents({ aggregateType: 'NewType', aggregateId: 'n' }, noted(2), { expectedVersion: 0 }),
+        store.appendEvents(person('p-1'), noted(1), { expectedVersion: 1 }),
+      ])
+      assert.ok(refused.status === 'rejected')
+      assert.match(String(refused.reason), message)
+      assert.deepEqual(
+        [first, ...others].map(({ status }) => status),
+        ['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'],
+      )
+      assert.deepEqual(
+        (await allEvents(store)).map(({ position, aggregateId }) => [position, aggregateId]),
+        [
+          [1, 'p-0'],
+          [2, 'p-1'],
+          [3, 'n'],
+          [4, 'n'],
+          [5, 'p-1'],
+        ],
+      )
+      assert.deepEqual((await store.verify()).problems, [])
+    })
+
+    test(`is refused alone by a close too: ${name}`, async (context) => {
+      const { store } = openTemporaryStore(context, { opened })
+      const writes = [appendOne(store, 0), write(store), appendOne(store, 1)]
+      const settled = Promise.allSettled(writes)
+      // A snapshot is checked before it waits for the disk.
+      await Promise.resolve()
+      await store.close()
+      assert.deepEqual(
+        (await settled).map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      )
+    })
+  }
+})
+
 describe('a full disk', () => {
   test('refuses every append of the transaction, and nothing of them is left, not even a counter', async (context) => {
     const { store, limitPages } = openLimited(context)

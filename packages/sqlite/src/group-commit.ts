@@ -2,6 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite'
 import { isCimError, StoreClosedError, StoreUnavailableError } from '@cim/core'
+import { isFaultOfWork } from './sqlite-errors.ts'
 
 /** What {@link GroupCommit} needs. */
 export interface GroupCommitOptions {
@@ -20,6 +21,8 @@ interface Work {
   readonly run: () => unknown
   readonly resolve: (result: never) => void
   readonly reject: (error: Error) => void
+  /** True when a group that it was in failed, for which it may be to blame: it then has a transaction of its own. */
+  readonly isAlone?: boolean
 }
 
 /** A larger crowd is committed in several groups, so that nobody waits for all. */
@@ -28,13 +31,16 @@ const largestGroup = 10_000
 
 /**
  * Collects work and commits it in groups. Work that throws an error of this project is rejected alone, and must not have
- * written anything; any other error fails the whole group, of which then nothing is stored.
+ * written anything. After any other error nothing of the group is stored: when the work is to blame, each work of the group
+ * runs again in a transaction of its own, so that the faulty one is rejected alone; otherwise all of them are rejected.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   #queue: Work[] = []
   #isScheduled = false
   #refusal: Error | undefined
+  /** False after a failure that could not be undone. */
+  #canUndo = true
 
   constructor(options: GroupCommitOptions) {
     this.#options = options
@@ -58,9 +64,7 @@ export class GroupCommit {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal)
     return new Promise<TResult>((resolve, reject) => {
       this.#queue.push({ size, run, resolve: resolve as (result: never) => void, reject })
-      if (this.#isScheduled) return
-      this.#isScheduled = true
-      setImmediate(() => this.#flush())
+      this.#schedule()
     })
   }
 
@@ -70,19 +74,23 @@ export class GroupCommit {
     while (this.#queue.length > 0) this.#flush()
   }
 
+  #schedule(): void {
+    if (this.#isScheduled || this.#refusal !== undefined) return
+    this.#isScheduled = true
+    setImmediate(() => this.#flush())
+  }
+
   #flush(): void {
     this.#isScheduled = false
     if (this.#queue.length === 0) return
     const group = this.#queue.splice(0, this.#groupLength())
-    if (this.#queue.length > 0 && this.#refusal === undefined) {
-      this.#isScheduled = true
-      setImmediate(() => this.#flush())
-    }
+    if (this.#queue.length > 0) this.#schedule()
     this.#commit(group)
   }
 
   #groupLength(): number {
     const most = Math.min(this.#queue.length, mostWorksPerGroup)
+    if (this.#queue[0]?.isAlone === true) return 1
     let length = 0
     for (let size = 0; length < most && (length === 0 || size < largestGroup); length++) {
       size += this.#queue[length]?.size ?? 0
@@ -93,9 +101,12 @@ export class GroupCommit {
   #commit(group: readonly Work[]): void {
     const { database, beforeCommit, afterCommit, afterRollback, toError } = this.#options
     const outcomes: (() => void)[] = []
+    let isWorking = false
     try {
       database.exec('BEGIN IMMEDIATE')
+      isWorking = true
       for (const work of group) outcomes.push(perform(work))
+      isWorking = false
       beforeCommit()
       database.exec('COMMIT')
     } catch (error) {
@@ -107,7 +118,12 @@ export class GroupCommit {
         const message = `${failure.message} Neither could it be undone; open the store anew.`
         this.#giveUp(new StoreUnavailableError(message, { cause }))
       }
-      for (const { reject } of group) reject(failure)
+      if (isWorking && group.length > 1 && this.#canUndo && isFaultOfWork(error)) {
+        this.#queue.unshift(...group.map((work) => ({ ...work, isAlone: true })))
+        this.#schedule()
+      } else {
+        for (const { reject } of group) reject(failure)
+      }
       return
     }
     afterCommit()
@@ -117,6 +133,7 @@ export class GroupCommit {
   /** What memory holds can no longer be trusted to match the file: refuses everything from here on. */
   #giveUp(refusal: StoreUnavailableError): void {
     this.#refusal = refusal
+    this.#canUndo = false
     for (const { reject } of this.#queue.splice(0)) reject(refusal)
   }
 }

@@ -16,10 +16,15 @@ export const eventStoreSql = {
   insertAggregate: 'INSERT INTO aggregates (aggregate_type, id) VALUES (?, ?) RETURNING key',
   insertEvent: `INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
   selectEventsAfter: `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?` as string,
-  selectEventsOfTypesAfter: `SELECT ${eventColumns} FROM events
+  selectEventsBetween:
+    `SELECT ${eventColumns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?` as string,
+  selectEventsOfTypesBetween: `SELECT ${eventColumns} FROM events
     WHERE position > ? AND position <= ? AND event_type IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?` as string,
   selectEventsAt: `SELECT ${eventColumns} FROM events
     WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position` as string,
+  selectEventsOfTypesAt: `SELECT ${eventColumns} FROM events
+    WHERE position IN (SELECT value FROM json_each(?)) AND event_type IN (SELECT value FROM json_each(?))
+    ORDER BY position` as string,
   selectAggregateEvents: `SELECT ${eventColumns.replaceAll(/\w+/g, 'events.$&')}
     FROM aggregate_index JOIN events ON events.position = aggregate_index.position
     WHERE aggregate_index.aggregate = ? AND aggregate_index.sequence BETWEEN ? AND ?

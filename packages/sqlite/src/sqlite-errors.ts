@@ -5,10 +5,31 @@ import { isCimError, StoreCorruptError, StoreFullError, StoreLockedError, StoreU
 // Primary result codes, https://www.sqlite.org/rescode.html
 const busy = 5
 const locked = 6
+const outOfMemory = 7
+const readOnly = 8
+const ioError = 10
 const corrupt = 11
 const full = 13
 const cannotOpen = 14
+const tooBig = 18
+const constraint = 19
+const mismatch = 20
+const outOfRange = 25
 const notADatabase = 26
+// Extended ones: a key is there already.
+const duplicateKeys: ReadonlySet<number> = new Set([1555, 2067, 2579])
+
+const faultsOfFile: ReadonlySet<number> = new Set([
+  busy,
+  locked,
+  outOfMemory,
+  readOnly,
+  ioError,
+  corrupt,
+  full,
+  cannotOpen,
+  notADatabase,
+])
 
 /**
  * @param error anything that was thrown while working on a database file
@@ -48,6 +69,14 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
           cause: error,
         },
       )
+    case tooBig:
+    case constraint:
+    case mismatch:
+    case outOfRange:
+      return new StoreUnavailableError(
+        `${subject} A value is not of the kind that is stored there, and nothing of it was stored. The disk is not to blame: correct the value.`,
+        { cause: error },
+      )
     default:
       return new StoreUnavailableError(`${subject} Check the disk and the file's permissions.`, { cause: error })
   }
@@ -56,6 +85,16 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
 /** Tells whether another connection stands in the way for now. */
 export function isBusy(error: unknown): boolean {
   return ((resultCodeOf(error) ?? 0) & 0xff) === busy
+}
+
+/** Tells whether a row was to be written whose key is there already. */
+export function isDuplicateKey(error: unknown): boolean {
+  return duplicateKeys.has(resultCodeOf(error) ?? 0)
+}
+
+/** Tells whether what was written is to blame for an error, not the file, its disk, or somebody else who writes to it. */
+export function isFaultOfWork(error: unknown): boolean {
+  return !isDuplicateKey(error) && !isCimError(error) && !faultsOfFile.has((resultCodeOf(error) ?? 0) & 0xff)
 }
 
 /** @returns SQLite's extended result code, undefined when the error is not SQLite's */

@@ -1,9 +1,14 @@
 /** What the event store promises besides the suite of all event stores. */
 
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, type TestContext, test } from 'node:test'
 import type { CommandRecord } from '@cim/core'
-import { noted, openStore, openTemporaryStore, person } from './test-support/sample-events.ts'
+import { SqliteEventStore } from './sqlite-event-store.ts'
+import { allEvents, noted, openStore, openTemporaryStore, person } from './test-support/sample-events.ts'
+import { temporaryFolder } from './test-support/temporary-folder.ts'
 import { transactionsInWal } from './test-support/wal-file.ts'
 
 describe('a SQLite event store', () => {
@@ -111,7 +116,8 @@ describe('a SQLite event store', () => {
           [1, 2, 3].map((one) => store.appendEvents(person(`p-${index}-${one}`), noted(2), { expectedVersion: 0 })),
         ),
       )
-      await new Promise((resolve) => setTimeout(resolve, 3))
+      const before = Date.now()
+      while (Date.now() === before) await new Promise((resolve) => setImmediate(resolve))
     }
     const all = results.flat().flatMap(({ events }) => events)
     for (const timestamp of new Set(all.map((event) => event.timestamp))) {
@@ -127,4 +133,132 @@ describe('a SQLite event store', () => {
       )
     }
   })
+
+  test('takes whole milliseconds from its clock, and refuses one that gives no time alone', async (context) => {
+    let time = 1_700_000_000_000.75
+    await using store = new SqliteEventStore({
+      path: join(temporaryFolder(context), 'events.db'),
+      now: () => time,
+      newId: () => crypto.randomUUID(),
+    })
+    const append = () => store.appendEvents(person('ada'), noted(1), { expectedVersion: 'any' })
+    assert.equal((await append()).timestamp, '2023-11-14T22:13:20.000Z')
+    for (time of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      await assert.rejects(append, { code: 'invalid-option', option: 'now' })
+    }
+    assert.equal(await store.headPosition(), 1)
+  })
+
+  test('makes a backup while it is in use, and never over a file that exists', async (context) => {
+    const { path, store } = openTemporaryStore(context)
+    await store.appendEvents(person('ada'), noted(1000), { expectedVersion: 0 })
+    const target = join(dirname(path), 'backup.db')
+    const before = await allEvents(store)
+    const backup = store.backup(target)
+    const more = Array.from({ length: 20 }, (_, index) =>
+      store.appendEvents(person(`p-${index}`), noted(10), { expectedVersion: 0 }),
+    )
+    await Promise.all([backup, ...more])
+    await assert.rejects(store.backup(target), { code: 'store-unavailable', message: /backup\.db exists/ })
+    const copy = openStore(context, target)
+    const copied = await allEvents(copy)
+    assert.ok(copied.length >= before.length)
+    assert.deepEqual(copied, (await allEvents(store)).slice(0, copied.length))
+    assert.deepEqual((await copy.verify()).problems, [])
+    const { isRepeat } = await copy.appendEvents(person('new'), noted(1), { expectedVersion: 0 })
+    assert.equal(isRepeat, false)
+    await store.close()
+    await assert.rejects(store.backup(join(dirname(path), 'late.db')), { code: 'store-closed' })
+    assert.deepEqual(
+      readdirSync(dirname(path)).filter((name) => name.includes('unfinished')),
+      [],
+    )
+  })
+
+  test('says that somebody else wrote to its file', async (context) => {
+    const { path, store } = openTemporaryStore(context)
+    await store.appendEvents(person('ada'), noted(1), { expectedVersion: 0 })
+    const raw = new DatabaseSync(path)
+    raw.exec(`INSERT INTO events SELECT 2, aggregate, 2, event_type, schema_version, recorded_at, event_id, correlation_id,
+      command_id, causation_id, user_id, session_id, command_fingerprint, checksum, data FROM events`)
+    raw.close()
+    const append = () => store.appendEvents(person('bob'), noted(1), { expectedVersion: 0 })
+    await assert.rejects(append, { code: 'store-locked', message: /somebody else has written/ })
+  })
 })
+
+describe('reading a large SQLite event store', () => {
+  test('lets others run while a page of a selective pattern is sought', async (context) => {
+    const { store } = await openLong(context)
+    for (const wanted of [
+      { subjectPatterns: 'events.Person.Rare' },
+      { subjectPatterns: 'events.Person.Rare', aggregateType: 'Person' },
+    ]) {
+      let turns = 0
+      let isDone = false
+      const page = store.readEvents(wanted).finally(() => {
+        isDone = true
+      })
+      for (; !isDone; turns++) await new Promise((resolve) => setImmediate(resolve))
+      assert.deepEqual(
+        (await page).events.map(({ position }) => position),
+        [60_001],
+      )
+      assert.equal((await page).isEnd, true)
+      assert.ok(turns >= 3, `others ran ${turns} times`)
+    }
+    const none = await store.readEvents({ subjectPatterns: 'events.Person.Nope' })
+    assert.deepEqual(none, { events: [], position: 60_001, isEnd: true })
+  })
+
+  test('ends when the store is closed meanwhile', async (context) => {
+    const { store } = await openLong(context)
+    const page = store.readEvents({ subjectPatterns: 'events.Person.Rare' })
+    await store.close()
+    await assert.rejects(page, { code: 'store-closed' })
+  })
+
+  test('takes large events a few at a time, and all of them when no limit is given', async (context) => {
+    const { store } = openTemporaryStore(context)
+    const text = 'x'.repeat(1_000_000)
+    for (const expectedVersion of [0, 10]) {
+      await store.appendEvents(person('ada'), noted(10, text), { expectedVersion })
+    }
+    for (const wanted of [{}, { aggregateType: 'Person' }, { subjectPatterns: 'events.Person.Noted' }]) {
+      const counts: number[] = []
+      for (let afterPosition = 0, isEnd = false; !isEnd; ) {
+        const page = await store.readEvents({ ...wanted, afterPosition })
+        counts.push(page.events.length)
+        isEnd = page.isEnd
+        afterPosition = page.position
+        if (!isEnd) assert.equal(afterPosition, page.events.at(-1)?.position)
+      }
+      assert.deepEqual(counts, [9, 9, 2])
+    }
+    await store.appendEvents(person('ada'), [{ eventType: 'Other', eventData: {} }], { expectedVersion: 20 })
+    for (const pattern of ['>', 'events.Person.Noted']) {
+      const positions: number[] = []
+      for await (const { position } of store.subscribe(pattern)) {
+        positions.push(position)
+        if (position === 21) break
+      }
+      assert.deepEqual(positions, [9, 18, 21])
+    }
+    assert.equal((await store.loadEvents(person('ada'), { limit: 1000 })).length, 9)
+    const next = await store.loadEvents(person('ada'), { fromVersion: 10, limit: 1000 })
+    assert.deepEqual([next.length, next[0]?.sequence], [9, 10])
+    assert.equal((await store.loadEvents(person('ada'))).length, 21)
+  })
+})
+
+/** 60,000 events of one type, then one of another. */
+async function openLong(context: TestContext) {
+  const opened = (database: DatabaseSync) => database.exec('PRAGMA synchronous = OFF')
+  const { store } = openTemporaryStore(context, { opened })
+  const events = noted(1000)
+  await Promise.all(
+    Array.from({ length: 60 }, () => store.appendEvents(person('ada'), events, { expectedVersion: 'any' })),
+  )
+  await store.appendEvents(person('ada'), [{ eventType: 'Rare', eventData: {} }], { expectedVersion: 'any' })
+  return { store }
+}

@@ -24,9 +24,11 @@ import {
   type ReadEventsOptions,
   Signal,
   type SnapshotStore,
+  StoreLockedError,
   type SubscribeOptions,
   subjectMatcher,
 } from '@cim/core'
+import { backUpDatabase } from './database-backup.ts'
 import { openDatabaseFile } from './database-file.ts'
 import { resolveDatabasePath } from './database-path.ts'
 import { EventLog } from './event-log.ts'
@@ -36,7 +38,7 @@ import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { IndexPace } from './log-index.ts'
 import { eventStoreMigrations } from './migrations.ts'
-import { toStoreError } from './sqlite-errors.ts'
+import { isDuplicateKey, toStoreError } from './sqlite-errors.ts'
 import { SqliteSnapshotStore } from './sqlite-snapshot-store.ts'
 
 /** Options of {@link SqliteEventStore}. */
@@ -133,7 +135,7 @@ export class SqliteEventStore implements EventStore {
         this.#newEvents = 0
         this.#log.reload()
       },
-      toError: (error) => toStoreError(error, this.#path, 'writing'),
+      toError: (error) => toWriteError(error, this.#path),
     })
   }
 
@@ -152,12 +154,13 @@ export class SqliteEventStore implements EventStore {
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
     const checked = checkLoadOptions(options)
-    return this.#read(() => this.#log.load(aggregate, checked))
+    const isLimited = options?.limit !== undefined
+    return this.#read(() => (isLimited ? this.#log.loadSome(aggregate, checked) : this.#log.load(aggregate, checked)))
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
     const wanted = checkReadOptions(options)
-    return this.#read(() => this.#reader.readPage(wanted))
+    return this.#reader.readPage(wanted, (slice) => this.#read(slice))
   }
 
   subscribe(subjectPatterns: string | readonly string[], options?: SubscribeOptions): AsyncIterable<EventBatch> {
@@ -194,6 +197,20 @@ export class SqliteEventStore implements EventStore {
     return auditEventStore(this.#database, this.#log, (read) => this.#read(read), options?.signal)
   }
 
+  /**
+   * Writes a copy of everything that is stored now to another file. Others may append and read meanwhile.
+   *
+   * Do not copy the file with other means while the store is open, and never inside its own process: to open and close the
+   * file there drops the locks that POSIX systems keep for the process, and what is in the write-ahead log is missing.
+   * @param path a file that does not exist yet; its folder must
+   * @throws {StoreUnavailableError} when the file exists, or cannot be written
+   * @throws {StoreFullError} when the disk is full
+   */
+  async backup(path: string): Promise<void> {
+    this.#commits.assertUsable()
+    await backUpDatabase(this.#path, resolveDatabasePath('backup', path))
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -218,4 +235,14 @@ export class SqliteEventStore implements EventStore {
       throw toStoreError(error, this.#path, 'reading')
     }
   }
+}
+
+/** Only the owner of the lock writes: a key that is there already, though memory does not know it, is somebody else's. */
+function toWriteError(error: unknown, path: string): Error {
+  if (!isDuplicateKey(error)) return toStoreError(error, path, 'writing')
+  return new StoreLockedError(
+    `SQLite file ${path}: somebody else has written to it while this store had it open (${String(error)}). Nothing was stored now. ` +
+      'Stop every other program that writes to it, then open the store anew and verify it.',
+    { cause: error },
+  )
 }
