@@ -130,26 +130,28 @@ class Audit {
   *checkLog(): Generator<void> {
     for (let after = 0; after < this.#head; yield) {
       const last = Math.min(this.#head, after + rowsPerTurn)
-      const rows = this.#readRows(after, last)
-      for (const row of rows) this.#checkRow(row)
+      for (const row of this.#readRows(after, last)) this.#checkRow(row)
       after = last
     }
     this.#checkGap(this.#head + 1)
   }
 
-  /** When a page of the file cannot be read, what is on the other pages still can. */
-  #readRows(after: number, last: number): readonly EventRow[] {
+  /** One row at a time, for they may be large. When a page of the file cannot be read, what is on other pages still can. */
+  *#readRows(after: number, last: number): Generator<EventRow> {
+    let read = after
     try {
-      return this.#log.readRows(after, last - after).filter(([position]) => position <= last)
+      for (const row of this.#log.rowsBetween(after, last, rowsPerTurn)) {
+        read = row[0]
+        yield row
+      }
+      return
     } catch (error) {
       if (resultCodeOf(error) === undefined) throw error
     }
-    const rows: EventRow[] = []
-    for (let position = after + 1; position <= last; position++) {
+    for (let position = read + 1; position <= last; position++) {
       const row = this.#try('position', () => this.#log.readRows(position - 1, 1)[0], position)
-      if (row?.[0] === position) rows.push(row)
+      if (row?.[0] === position) yield row
     }
-    return rows
   }
 
   #checkRow(row: EventRow): void {

@@ -49,9 +49,12 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
         cause: error,
       })
     case corrupt:
-      return new StoreCorruptError(`${subject} The file is damaged. Stop, keep a copy of it, and restore a backup.`, {
-        cause: error,
-      })
+      return new StoreCorruptError(
+        `${subject} The file is damaged. Stop, keep a copy of it, and restore a backup, as SqliteEventStore.backup() makes them.`,
+        {
+          cause: error,
+        },
+      )
     case notADatabase:
       return new StoreCorruptError(`${subject} It is not a SQLite database. Check the path, or restore a backup.`, {
         cause: error,
