@@ -32,8 +32,8 @@ export interface Settings {
 
 const full: Settings = {
   size: 'full',
-  rounds: 5,
-  longRounds: 3,
+  rounds: 3,
+  longRounds: 2,
   aggregates: 10_000,
   appenders: [1, 16, 64, 256, 1024],
   peerAppenders: [1, 16, 64],
@@ -43,11 +43,11 @@ const full: Settings = {
   eventsPerRun: { alone: 40_000, crowd: 120_000 },
   rawEventsPerRun: { alone: 8_000, crowd: 60_000 },
   largeStoreEvents: 1_000_000,
-  openLoopSeconds: 10,
+  openLoopSeconds: 8,
   loads: 4_000,
   httpExtent: { duration: 8 },
-  peerEvents: 20_000,
-  peerTimeoutMs: 120_000,
+  peerEvents: 10_000,
+  peerTimeoutMs: 40_000,
 }
 
 const quick: Settings = {
