@@ -3,7 +3,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { StoreUnavailableError, StoreVersionError } from '@cim/core'
 import type { Migration } from './migrations.ts'
-import { toStoreError } from './sqlite-errors.ts'
+import { isBusy, toStoreError } from './sqlite-errors.ts'
 
 /** What {@link openDatabaseFile} needs. */
 export interface DatabaseFileOptions {
@@ -18,6 +18,10 @@ export interface DatabaseFileOptions {
   readonly cacheMegabytes: number
 }
 
+/** How long to wait for another process that is about to open the same file. */
+const lockTimeoutMs = 5000
+const neverNotified = new Int32Array(new SharedArrayBuffer(4))
+
 /** A write-ahead log that grew longer, because a reader held on to an old state, is cut to this many bytes. */
 const longestIdleWal = 64 * 1024 * 1024
 
@@ -29,9 +33,9 @@ const longestIdleWal = 64 * 1024 * 1024
 export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(options.path, { timeout: 5000, enableForeignKeyConstraints: false })
+    database = new DatabaseSync(options.path, { timeout: lockTimeoutMs, enableForeignKeyConstraints: false })
     checkKind(database, options)
-    useWriteAheadLog(database, options.path)
+    waitWhileBusy(database, (opened) => useWriteAheadLog(opened, options.path))
     database.exec(
       `PRAGMA synchronous = ${options.synchronous}; PRAGMA cache_size = ${-1024 * options.cacheMegabytes};
       PRAGMA journal_size_limit = ${longestIdleWal}`,
@@ -56,6 +60,20 @@ function checkKind(database: DatabaseSync, { path, applicationId, kind }: Databa
   throw new StoreVersionError(
     `SQLite file ${path}: it exists and is not ${kind} of this software. Choose another path.`,
   )
+}
+
+/** For what SQLite does not wait for by itself: two processes that switch a new file to the write-ahead log at once. */
+function waitWhileBusy(database: DatabaseSync, attempt: (database: DatabaseSync) => void): void {
+  const deadline = performance.now() + lockTimeoutMs
+  for (;;) {
+    try {
+      attempt(database)
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= deadline) throw error
+      Atomics.wait(neverNotified, 0, 0, 5)
+    }
+  }
 }
 
 function useWriteAheadLog(database: DatabaseSync, path: string): void {
