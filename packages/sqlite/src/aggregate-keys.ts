@@ -26,7 +26,8 @@ export class AggregateKeys {
   readonly #select: StatementSync
   readonly #selectByKey: StatementSync
   readonly #insert: StatementSync
-  readonly #heads = new BoundedMap<string, AggregateHead>(mostHeads)
+  /** By aggregate type, then by id: putting both into one string would cost more than the look-up. */
+  readonly #heads = new Map<number, BoundedMap<string, AggregateHead>>()
   readonly #ids = new BoundedMap<number, string>(mostHeads)
   /** Names that were looked for and are not there: a creation asks several times before it makes one. */
   readonly #absent = new BoundedMap<string, true>(mostAbsent)
@@ -50,9 +51,9 @@ export class AggregateKeys {
   find(aggregate: AggregateRef): AggregateHead | undefined {
     const type = this.#names.findAggregateType(aggregate.aggregateType)
     if (type === undefined) return undefined
-    const name = nameOf(type, aggregate.aggregateId)
-    const known = this.#heads.get(name)
+    const known = this.#headsOf(type).get(aggregate.aggregateId)
     if (known !== undefined) return known
+    const name = nameOf(type, aggregate.aggregateId)
     if (this.#absent.get(name) === true) return undefined
     // SQLite would replace half a surrogate pair, and so find another aggregate.
     if (!aggregate.aggregateId.isWellFormed()) return undefined
@@ -61,7 +62,7 @@ export class AggregateKeys {
       this.#absent.set(name, true)
       return undefined
     }
-    return this.#remember(name, {
+    return this.#remember(type, {
       key: row.key,
       aggregateId: aggregate.aggregateId,
       version: this.#index.versionOf(row.key),
@@ -75,7 +76,7 @@ export class AggregateKeys {
     const { key } = this.#insert.get(aggregateTypeKey, aggregate.aggregateId) as { key: number }
     const name = nameOf(aggregateTypeKey, aggregate.aggregateId)
     this.#absent.delete(name)
-    return this.#remember(name, {
+    return this.#remember(aggregateTypeKey, {
       key,
       aggregateId: aggregate.aggregateId,
       version: 0,
@@ -92,8 +93,17 @@ export class AggregateKeys {
     return row.id
   }
 
-  #remember(name: string, head: AggregateHead): AggregateHead {
-    this.#heads.set(name, head)
+  #headsOf(aggregateTypeKey: number): BoundedMap<string, AggregateHead> {
+    let heads = this.#heads.get(aggregateTypeKey)
+    if (heads === undefined) {
+      heads = new BoundedMap(mostHeads)
+      this.#heads.set(aggregateTypeKey, heads)
+    }
+    return heads
+  }
+
+  #remember(aggregateTypeKey: number, head: AggregateHead): AggregateHead {
+    this.#headsOf(aggregateTypeKey).set(head.aggregateId, head)
     this.#ids.set(head.key, head.aggregateId)
     return head
   }

@@ -163,7 +163,7 @@ describe('damage in an event store', () => {
   })
 
   test('to the indexes is found by the audit, and never leaves out an event in silence', async (context) => {
-    const pace = { indexPace: { shortestRun: 8, longestRun: 8, entriesPerCommit: 1000 } }
+    const pace = { indexPace: { shortestRun: 8, longestRun: 8, entriesPerCommit: 1000, rowsPerInsert: 2 } }
     const { path, store } = openTemporaryStore(context, pace)
     for (let index = 0; index < 16; index++) {
       const correlationId = `k-${index % 4}`
@@ -199,7 +199,7 @@ describe('damage in an event store', () => {
   })
 
   test('that lost the end of the log is refused: the indexes know better', async (context) => {
-    const pace = { indexPace: { shortestRun: 8, longestRun: 8, entriesPerCommit: 1000 } }
+    const pace = { indexPace: { shortestRun: 8, longestRun: 8, entriesPerCommit: 1000, rowsPerInsert: 2 } }
     const { path, store } = openTemporaryStore(context, pace)
     for (let index = 0; index < 9; index++)
       await store.appendEvents(person('ada'), noted(1), { expectedVersion: index })
@@ -212,7 +212,7 @@ describe('damage in an event store', () => {
   })
 
   test('to a page of the file is told, and what is on other pages can be read', async (context) => {
-    const pace = { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1000 } }
+    const pace = { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1000, rowsPerInsert: 2 } }
     const { path, store } = await storeOf(context, 400, 'x'.repeat(300), pace)
     await store.close()
     const pages = readFileSync(path)
@@ -317,7 +317,7 @@ describe('a write-ahead log', () => {
 
 describe('an audit', () => {
   test('lets others append meanwhile, and does not count what came after it began', async (context) => {
-    const pace = { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1 } }
+    const pace = { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1, rowsPerInsert: 2 } }
     const { store } = openTemporaryStore(context, pace)
     await store.appendEvents(person('ada'), noted(1000), { expectedVersion: 0 })
     await store.appendEvents(person('ada'), noted(1000), { expectedVersion: 1000 })

@@ -37,6 +37,7 @@ const pace: fc.Arbitrary<IndexPace> = fc.record({
   shortestRun: fc.integer({ min: 8, max: 50 }),
   longestRun: fc.integer({ min: 8, max: 50 }),
   entriesPerCommit: fc.nat(3),
+  rowsPerInsert: fc.integer({ min: 1, max: 5 }),
 })
 
 const aggregateOf = (number: number) => ({
@@ -138,7 +139,7 @@ describe('the indexes behind the log', () => {
   test('give a list that continues from the tables through the moving run into the newest', () => {
     const database = new DatabaseSync(':memory:')
     database.exec(eventStoreMigrations[0]!.sql)
-    const index = new LogIndex(database, { shortestRun: 10, longestRun: 10, entriesPerCommit: 1 })
+    const index = new LogIndex(database, { shortestRun: 10, longestRun: 10, entriesPerCommit: 1, rowsPerInsert: 1 })
     const entry = (position: number): IndexEntry => ({
       position,
       aggregate: 1 + (position % 2),
@@ -164,7 +165,7 @@ describe('the indexes behind the log', () => {
 })
 
 /** Runs of twenty events, of which each commit moves eight entries. */
-const slowly = { indexPace: { shortestRun: 20, longestRun: 20, entriesPerCommit: 0 } }
+const slowly = { indexPace: { shortestRun: 20, longestRun: 20, entriesPerCommit: 0, rowsPerInsert: 1 } }
 
 async function appendSome(store: SqliteEventStore, count: number): Promise<DomainEventEnvelope[]> {
   const events: DomainEventEnvelope[] = []

@@ -8,6 +8,7 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { BulkInsert } from './bulk-insert.ts'
 import { indexSql } from './sql.ts'
 
 /** What is indexed of one event. */
@@ -63,7 +64,10 @@ function listOf(lists: ReadonlyMap<number, number | number[]>, key: number): rea
 }
 
 function sortedKeys(map: ReadonlyMap<number, unknown>): Float64Array {
-  return Float64Array.from(map.keys()).sort()
+  const keys = new Float64Array(map.size)
+  let count = 0
+  for (const key of map.keys()) keys[count++] = key
+  return keys.sort()
 }
 
 /** When entries move from memory into the tables, and how fast. */
@@ -74,18 +78,21 @@ export interface IndexPace {
   readonly longestRun: number
   /** How many entries move with each commit, besides eight for each new event. */
   readonly entriesPerCommit: number
+  /** How many entries are written with one statement. */
+  readonly rowsPerInsert: number
 }
 
-const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 262_144, entriesPerCommit: 32 }
+const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 262_144, entriesPerCommit: 32, rowsPerInsert: 32 }
 
 /** Finds events by aggregate, by cause and by type, in memory and in the tables. */
 export class LogIndex {
   readonly #statements: { readonly [Name in keyof typeof indexSql]: StatementSync }
   readonly #pace: IndexPace
+  readonly #inserts: Readonly<Record<'aggregateEntries' | 'causeEntries' | 'typeEntries', BulkInsert>>
   #indexedPosition = 0
   #active = new Run()
   #frozen: Run | undefined
-  #merge: Generator<undefined> | undefined
+  #merge: Generator<number> | undefined
 
   constructor(database: DatabaseSync, pace: IndexPace = defaultPace) {
     this.#pace = pace
@@ -95,6 +102,11 @@ export class LogIndex {
       return statement
     }
     this.#statements = Object.fromEntries(Object.entries(indexSql).map(([name, sql]) => [name, prepare(sql)])) as never
+    this.#inserts = {
+      aggregateEntries: new BulkInsert(database, indexSql.insertAggregateEntry, pace.rowsPerInsert),
+      causeEntries: new BulkInsert(database, indexSql.insertCauseEntry, pace.rowsPerInsert),
+      typeEntries: new BulkInsert(database, indexSql.insertTypeEntry, pace.rowsPerInsert),
+    }
   }
 
   /** Everything up to this position is in the tables. */
@@ -108,6 +120,7 @@ export class LogIndex {
     this.#active = new Run()
     this.#frozen = undefined
     this.#merge = undefined
+    for (const insert of Object.values(this.#inserts)) insert.clear()
     for (const entry of entries) this.#active.add(entry)
   }
 
@@ -130,8 +143,12 @@ export class LogIndex {
       this.#active = new Run()
       this.#merge = this.#mergeRun(this.#frozen)
     }
-    for (let budget = entriesPerCommit + 8 * newEvents; budget > 0; budget--) {
-      if (this.#merge.next().done !== true) continue
+    for (let budget = entriesPerCommit + 8 * newEvents; budget > 0; ) {
+      const step = this.#merge.next()
+      if (step.done !== true) {
+        budget -= step.value
+        continue
+      }
       this.#indexedPosition = this.#frozen?.lastPosition ?? this.#indexedPosition
       this.#frozen = undefined
       this.#merge = undefined
@@ -139,27 +156,29 @@ export class LogIndex {
     }
   }
 
-  /** One insert a step, in the order of the tables. */
-  *#mergeRun(run: Run): Generator<undefined> {
+  /** Writes in the order of the tables. Each step gives how many rows it wrote. */
+  *#mergeRun(run: Run): Generator<number> {
+    const { aggregateEntries, causeEntries, typeEntries } = this.#inserts
     for (const aggregate of sortedKeys(run.stretches)) {
       const { firstSequence, positions } = run.stretches.get(aggregate) ?? { firstSequence: 0, positions: [] }
-      for (const [offset, position] of positions.entries()) {
-        this.#statements.insertAggregateEntry.run(aggregate, firstSequence + offset, position)
-        yield
+      for (let offset = 0; offset < positions.length; offset++) {
+        const written = aggregateEntries.add(aggregate, firstSequence + offset, positions[offset] ?? 0)
+        if (written > 0) yield written
       }
     }
     for (const hash of sortedKeys(run.causes)) {
       for (const position of listOf(run.causes, hash)) {
-        this.#statements.insertCauseEntry.run(hash, position)
-        yield
+        const written = causeEntries.add(hash, position)
+        if (written > 0) yield written
       }
     }
     for (const aggregateType of sortedKeys(run.types)) {
       for (const position of listOf(run.types, aggregateType)) {
-        this.#statements.insertTypeEntry.run(aggregateType, position)
-        yield
+        const written = typeEntries.add(aggregateType, position)
+        if (written > 0) yield written
       }
     }
+    for (const insert of Object.values(this.#inserts)) insert.flush()
     this.#statements.setIndexedPosition.run(run.lastPosition)
   }
 

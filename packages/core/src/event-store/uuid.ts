@@ -3,7 +3,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 
 const hex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-const bytesPerId = 10
+const hex3: readonly string[] = Array.from({ length: 4096 }, (_, value) => value.toString(16).padStart(3, '0'))
 const utf8 = new TextEncoder()
 const timeOrdered = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i
 
@@ -14,23 +14,23 @@ const timeOrdered = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
  * @see RFC 9562, section 5.7
  */
 export function createUuidGenerator(now: () => number = Date.now): () => string {
-  const pool = new Uint8Array(bytesPerId * 256)
-  let used = pool.length
-  let newest = 0
+  let newest = -1
   let counter = 0
+  let prefix = ''
   return () => {
-    if (used === pool.length) {
-      crypto.getRandomValues(pool)
-      used = 0
+    // The last 19 characters of a UUIDv4 are a hyphen, the variant and 62 random bits, as a UUIDv7 needs them; the runtime
+    // makes them many at a time.
+    const random = crypto.randomUUID()
+    const time = Math.max(now(), newest)
+    if (time === newest && counter < 0xfff) counter++
+    else {
+      newest = time === newest ? time + 1 : time
+      counter = Number.parseInt(random.slice(0, 3), 16) >> 1
+      const text = newest.toString(16).padStart(12, '0')
+      prefix = `${text.slice(0, 8)}-${text.slice(8)}-7`
     }
     // Within one millisecond the 12 bits after the time count up, so that ids of one process rise.
-    const time = Math.max(now(), newest)
-    counter = time === newest ? counter + 1 : (byteAt(pool, used) << 3) | (byteAt(pool, used + 1) & 7)
-    newest = counter > 0xfff ? time + 1 : time
-    if (counter > 0xfff) counter = 0
-    const start = used + 2
-    used += bytesPerId
-    return formatUuid(newest.toString(16).padStart(12, '0'), 0x7000 | counter, pool, start)
+    return prefix + (hex3[counter] ?? '') + random.slice(18)
   }
 }
 

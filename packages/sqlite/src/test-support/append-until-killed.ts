@@ -11,7 +11,10 @@ import { seededRandom } from './seeded-random.ts'
 
 const [path = '', seed = '', enough = 'Infinity'] = process.argv.slice(2)
 const random = seededRandom(Number(seed))
-const store = new SqliteEventStore({ path }, { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1 } })
+const store = new SqliteEventStore(
+  { path },
+  { indexPace: { shortestRun: 50, longestRun: 50, entriesPerCommit: 1, rowsPerInsert: 2 } },
+)
 
 async function write(writer: number): Promise<void> {
   for (let number = 0; number < Number(enough); number++) {

@@ -22,7 +22,7 @@ function newFile(name: string): string {
   return path
 }
 
-const indexPace = { shortestRun: 4, longestRun: 4, entriesPerCommit: 1000 }
+const indexPace = { shortestRun: 4, longestRun: 4, entriesPerCommit: 1000, rowsPerInsert: 2 }
 const now = (): number => Date.UTC(2026, 0, 1)
 let ids = 0
 const newId = (): string => `event-${++ids}`
