@@ -7,8 +7,8 @@ import { catchUpWithApplication } from '../scenarios/catch-up.ts'
 
 /** What the process is started with. */
 export interface ReplayInput {
-  /** `open`: nothing but open the store. */
-  readonly work: 'open' | 'subscribe' | 'catch up'
+  /** `open`: open the store and close it. */
+  readonly work: 'nothing' | 'open' | 'subscribe' | 'catch up'
   readonly store: string
   readonly view: string
 }
@@ -22,7 +22,7 @@ export interface ReplayOutcome {
 
 const { work, store, view } = childInput<ReplayInput>()
 const start = performance.now()
-const openMs = await open()
+const openMs = work === 'nothing' ? 0 : await open()
 if (work === 'subscribe') await subscribe()
 if (work === 'catch up') await catchUpWithApplication(store, view)
 const outcome: ReplayOutcome = {

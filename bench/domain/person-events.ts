@@ -31,15 +31,15 @@ const registrations = Array.from({ length: poolSize }, (_, index) => ({
   },
 }))
 
-/** In a hundred: 30 e-mail addresses, 30 postal addresses, 10 names and 30 notes. */
+/** In a hundred: 20 e-mail addresses, 20 postal addresses, 10 names and 50 notes. */
 const changes: readonly PersonEventContent[] = Array.from({ length: poolSize }, (_, index) => {
   const kind = random()
-  if (kind < 0.3) return { eventType: 'EmailChanged', eventData: { newEmail: emailOf(index), reason: sentence(15) } }
-  if (kind < 0.6) {
+  if (kind < 0.2) return { eventType: 'EmailChanged', eventData: { newEmail: emailOf(index), reason: sentence(15) } }
+  if (kind < 0.4) {
     const eventData = { street: sentence(3), postalCode: '1010', city: choose(cities), country: sentence(4) }
     return { eventType: 'AddressChanged', eventData }
   }
-  if (kind < 0.7)
+  if (kind < 0.5)
     return { eventType: 'NameUpdated', eventData: { familyName: choose(familyNames), reason: sentence(15) } }
   return { eventType: 'NoteAdded', eventData: { author: choose(givenNames), text: sentence(20) } }
 })

@@ -39,8 +39,8 @@ const full: Settings = {
   peerAppenders: [1, 16, 64],
   callers: [1, 16, 64, 256],
   warmUpEvents: 32_000,
-  // The event store writes its indexes in turns, one every 32,768 events at first: a run covers at least a whole turn.
-  eventsPerRun: { alone: 40_000, crowd: 120_000 },
+  // The event store writes its indexes in turns, one every 32,768 events at first: a run of many covers a whole turn or two.
+  eventsPerRun: { alone: 10_000, crowd: 80_000 },
   rawEventsPerRun: { alone: 8_000, crowd: 60_000 },
   largeStoreEvents: 1_000_000,
   openLoopSeconds: 8,

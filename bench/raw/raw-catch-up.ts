@@ -1,6 +1,6 @@
 /** The ceiling of a catch-up: a loop that reads events, changes documents and writes them with their index entries. */
 
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { changeDocument, type PersonDocument, type PersonEvent, personIndexes } from '../domain/person-view.ts'
 
 /** How much is read and written at a time. */
@@ -26,88 +26,92 @@ const upsertDocument = 'INSERT INTO documents VALUES (?, ?) ON CONFLICT (id) DO 
 
 /**
  * Builds the view in a new file, from a file that the event store has written and that no store has open. The tables and
- * the documents are those of the view store. Checks nothing, and knows that each index has one value for a document.
+ * the documents are those of the view store; all documents stay in memory, so that none is ever read. Checks nothing, and
+ * knows that each index has one value for a document.
  * @returns how many events were processed
  */
-export function catchUpRaw(storePath: string, viewPath: string, options: BatchOptions): number {
+export function catchUpRaw(
+  storePath: string,
+  viewPath: string,
+  { batchSize, eventsPerCheckpoint }: BatchOptions,
+): number {
   using log = new DatabaseSync(storePath, { readOnly: true })
   using views = new DatabaseSync(viewPath)
   views.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; ${viewTables}`)
-  const readDocument = prepareArrays(views, 'SELECT document FROM documents WHERE id = ?')
-  const writeDocument = views.prepare(upsertDocument)
-  const insertEntry = views.prepare('INSERT INTO entries VALUES (?, ?, ?)')
-  const deleteEntry = views.prepare('DELETE FROM entries WHERE index_key = ? AND value = ? AND id = ?')
-  const saveCheckpoint = views.prepare('UPDATE checkpoint SET position = ?')
-  const indexes = Object.values(personIndexes)
-  const events = new EventReader(log)
+  const view = new RawView(views)
+  const select = prepareArrays(log, selectEvents)
+  const toEvent = createReader(log)
+  let position = 0
+  for (let unsaved = 0; ; ) {
+    const rows = select.all(position, batchSize) as unknown as readonly Row[]
+    for (const row of rows) view.apply(toEvent(row))
+    position = rows.at(-1)?.[0] ?? position
+    unsaved += rows.length
+    if (unsaved < eventsPerCheckpoint && rows.length === batchSize) continue
+    view.save(position)
+    unsaved = 0
+    if (rows.length < batchSize) return position
+  }
+}
 
-  for (let position = 0; ; ) {
-    const before = new Map<string, PersonDocument | undefined>()
-    const after = new Map<string, PersonDocument | undefined>()
-    let count = 0
-    for (const event of events.read(position, options)) {
-      const { aggregateId: id } = event
-      if (!before.has(id)) {
-        const row = readDocument.get(id) as unknown as readonly [string] | undefined
-        const document = row === undefined ? undefined : (JSON.parse(row[0]) as PersonDocument)
-        before.set(id, document)
-        after.set(id, document)
-      }
-      after.set(id, changeDocument(after.get(id), event))
-      position = event.position
-      count++
-    }
-    if (count === 0) return position
-    views.exec('BEGIN IMMEDIATE')
-    for (const [id, document] of after) {
-      if (document === undefined) continue
-      writeDocument.run(id, JSON.stringify(document))
-      const former = before.get(id)
+/** @returns a function that makes an event of a row */
+function createReader(log: DatabaseSync): (row: Row) => PersonEvent {
+  const eventTypes = new Map(prepareArrays(log, 'SELECT key, name FROM event_types').all() as never)
+  const ids = new Map(prepareArrays(log, 'SELECT key, id FROM aggregates').all() as never)
+  let [newest, timestamp] = [0, '']
+  return ([, aggregate, eventType, recordedAt, data]) => {
+    if (recordedAt !== newest) [newest, timestamp] = [recordedAt, new Date(recordedAt).toISOString()]
+    const event = { aggregateId: ids.get(aggregate), eventType: eventTypes.get(eventType), timestamp }
+    return { ...event, data: JSON.parse(data) as unknown } as PersonEvent
+  }
+}
+
+class RawView {
+  readonly #documents = new Map<string, PersonDocument>()
+  readonly #saved = new Map<string, PersonDocument>()
+  readonly #changed = new Set<string>()
+  readonly #database: DatabaseSync
+  readonly #upsertDocument: StatementSync
+  readonly #insertEntry: StatementSync
+  readonly #deleteEntry: StatementSync
+  readonly #saveCheckpoint: StatementSync
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+    this.#upsertDocument = database.prepare(upsertDocument)
+    this.#insertEntry = database.prepare('INSERT INTO entries VALUES (?, ?, ?)')
+    this.#deleteEntry = database.prepare('DELETE FROM entries WHERE index_key = ? AND value = ? AND id = ?')
+    this.#saveCheckpoint = database.prepare('UPDATE checkpoint SET position = ?')
+  }
+
+  apply(event: PersonEvent): void {
+    const document = changeDocument(this.#documents.get(event.aggregateId), event)
+    if (document === undefined) return
+    this.#documents.set(event.aggregateId, document)
+    this.#changed.add(event.aggregateId)
+  }
+
+  save(position: number): void {
+    this.#database.exec('BEGIN IMMEDIATE')
+    for (const id of this.#changed) {
+      const [before, after] = [this.#saved.get(id), this.#documents.get(id)]
+      if (after === undefined) continue
+      this.#upsertDocument.run(id, JSON.stringify(after))
       for (const [key, indexedValue] of indexes.entries()) {
-        const [was, is] = [former && indexedValue(former), indexedValue(document)]
+        const [was, is] = [before && indexedValue(before), indexedValue(after)]
         if (was === is) continue
-        if (was !== undefined) deleteEntry.run(key, was, id)
-        if (is !== undefined) insertEntry.run(key, is, id)
+        if (was !== undefined) this.#deleteEntry.run(key, was, id)
+        if (is !== undefined) this.#insertEntry.run(key, is, id)
       }
+      this.#saved.set(id, after)
     }
-    saveCheckpoint.run(position)
-    views.exec('COMMIT')
+    this.#saveCheckpoint.run(position)
+    this.#database.exec('COMMIT')
+    this.#changed.clear()
   }
 }
 
-class EventReader {
-  readonly #select
-  readonly #eventTypes: ReadonlyMap<number, PersonEvent['eventType']>
-  readonly #ids: ReadonlyMap<number, string>
-
-  constructor(log: DatabaseSync) {
-    this.#select = prepareArrays(log, selectEvents)
-    this.#eventTypes = new Map(prepareArrays(log, 'SELECT key, name FROM event_types').all() as never)
-    this.#ids = new Map(prepareArrays(log, 'SELECT key, id FROM aggregates').all() as never)
-  }
-
-  /** @returns the events after a position, up to the next checkpoint */
-  *read(
-    afterPosition: number,
-    { batchSize, eventsPerCheckpoint }: BatchOptions,
-  ): Generator<PersonEvent & { position: number }> {
-    let after = afterPosition
-    for (let count = 0; count < eventsPerCheckpoint; count += batchSize) {
-      const rows = this.#select.all(after, batchSize) as unknown as readonly Row[]
-      for (const [position, aggregate, eventType, recordedAt, data] of rows) {
-        after = position
-        yield {
-          position,
-          aggregateId: (this.#ids.get(aggregate) ?? '') as PersonEvent['aggregateId'],
-          eventType: this.#eventTypes.get(eventType) ?? 'NoteAdded',
-          data: JSON.parse(data) as PersonEvent['data'],
-          timestamp: new Date(recordedAt).toISOString(),
-        }
-      }
-      if (rows.length < batchSize) return
-    }
-  }
-}
+const indexes = Object.values(personIndexes)
 
 function prepareArrays(database: DatabaseSync, sql: string) {
   const statement = database.prepare(sql)
