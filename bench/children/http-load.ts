@@ -1,8 +1,10 @@
-/** Makes HTTP requests with autocannon, in a process of its own. */
+/** Makes HTTP requests, in a process of its own: with autocannon as many as possible, or so many in a second. */
 
+import { Agent, request } from 'node:http'
 import { personCommandContent, personEventContent } from '../domain/person-events.ts'
 import { personId } from '../domain/persons.ts'
 import { answer, answerAll, childInput } from '../harness/child.ts'
+import { openLoop } from '../harness/load-generators.ts'
 import { requirePeer } from '../harness/peers.ts'
 import { seededRandom } from '../harness/random.ts'
 import type { Settings } from '../harness/settings.ts'
@@ -39,7 +41,6 @@ type Autocannon = (options: {
   readonly connections: number
   readonly duration?: number
   readonly amount?: number
-  readonly overallRate?: number
   readonly sampleInt: number
   readonly requests: readonly { readonly setupRequest: (request: Request) => Request }[]
 }) => PromiseLike<{
@@ -59,14 +60,18 @@ let commands = 0
 answer('ready')
 await answerAll(makeLoad)
 
-async function makeLoad({ url, kind, connections, extent, rate }: HttpLoadInput): Promise<HttpLoadOutcome> {
+async function makeLoad(input: HttpLoadInput): Promise<HttpLoadOutcome> {
+  const { rate } = input
+  return rate === undefined ? makeMostLoad(input) : makeSteadyLoad(input, rate)
+}
+
+async function makeMostLoad({ url, kind, connections, extent }: HttpLoadInput): Promise<HttpLoadOutcome> {
   const outcome = await autocannon({
     url,
     connections,
     // It also decides only then whether it is done.
     sampleInt: 50,
     ...extent,
-    ...(rate === undefined ? undefined : { overallRate: rate }),
     requests: [{ setupRequest: (request) => ({ ...request, ...nextRequest(kind) }) }],
   })
   return {
@@ -75,6 +80,32 @@ async function makeLoad({ url, kind, connections, extent, rate }: HttpLoadInput)
     p99Ms: outcome.latency.p99,
     failed: outcome.non2xx + outcome.errors,
   }
+}
+
+/** Not with autocannon: it would send each second's requests at once, as fast as it can. */
+async function makeSteadyLoad(
+  { url, kind, connections, extent }: HttpLoadInput,
+  rate: number,
+): Promise<HttpLoadOutcome> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections })
+  const requests = 'amount' in extent ? extent.amount : extent.duration * rate
+  let failed = 0
+  const load = await openLoop(rate, requests, async () => {
+    if ((await send(url, nextRequest(kind), agent)) !== 200) failed++
+  })
+  agent.destroy()
+  return { perSecond: load.perSecond, p50Ms: load.p50Ms, p99Ms: load.p99Ms, failed }
+}
+
+/** @returns the status of the answer, when all of it has come */
+function send(url: string, { method, path, headers, body }: Request, agent: Agent): Promise<number | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
+  const length = body === undefined ? undefined : { 'content-length': Buffer.byteLength(body) }
+  const sent = request(`${url}${path}`, { method, agent, headers: { ...headers, ...length } }, (response) => {
+    response.resume().once('end', () => resolve(response.statusCode))
+  })
+  sent.once('error', reject).end(body)
+  return promise
 }
 
 function nextRequest(kind: HttpLoadInput['kind']): Request {

@@ -19,14 +19,15 @@ export const http: Scenario = {
   name: 'http',
   title: 'Commands and queries over HTTP',
   needsLargeStore: false,
-  about: `A service and a load generator (autocannon), each in a process of its own, over 64 connections on one machine. The
+  about: `A service and a load generator, autocannon, each in a process of its own, over 64 connections on one machine. The
 service is an \`HttpServer\` over an \`Application\` with 10,000 persons: a command is authorized, parsed, decided and durable
 before it is answered, and a projection keeps the view of persons up to date meanwhile.
 
 - **CIM**: that service.
 - **bare**: \`node:http\` reading the same requests and always giving the same short answer. Where this is not several
   times faster, the load generator and the machine are what was measured.
-- **1,000 requests/s**: the same load at a fixed rate; latencies are corrected for what waited unseen.`,
+- **1,000 requests/s**: requests that begin at a fixed rate, evenly spaced, over as many connections, whatever became of
+  those before. Their latency counts from the moment at which they were due.`,
   async run({ settings, folder, mayInstall, say }) {
     const table = new ResultTable()
     const problem = await preparePeers(mayInstall, say)
