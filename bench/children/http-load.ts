@@ -33,7 +33,7 @@ export type HttpLoadOutcome = {
   readonly failed: number
 }
 
-type Request = { method: string; path: string; body?: string; headers?: Readonly<Record<string, string>> }
+type Request = { method: string; path: string; body?: string; headers?: Record<string, string> }
 
 /** The part of autocannon's interface that is used here. */
 type Autocannon = (options: {
@@ -62,7 +62,17 @@ await answerAll(makeLoad)
 
 async function makeLoad(input: HttpLoadInput): Promise<HttpLoadOutcome> {
   const { rate } = input
+  await untilCaughtUp(input.url)
   return rate === undefined ? makeMostLoad(input) : makeSteadyLoad(input, rate)
+}
+
+/** What a load before has left to the projection is not part of this one. */
+async function untilCaughtUp(url: string): Promise<void> {
+  const { path, body, ...init } = nextRequest('command')
+  const { position } = (await (await fetch(`${url}${path}`, { ...init, body: body ?? null })).json()) as {
+    readonly position: number
+  }
+  await (await fetch(`${url}/queries/GetPerson?personId=${nextId()}&after=${position}&wait=30000`)).text()
 }
 
 async function makeMostLoad({ url, kind, connections, extent }: HttpLoadInput): Promise<HttpLoadOutcome> {
