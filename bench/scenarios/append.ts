@@ -80,8 +80,8 @@ export function measureRawAppends(
   log: RawEventLog,
   persons: Persons,
   appenders: number,
-  { rawEventsPerRun }: Settings,
+  { eventsPerRun }: Settings,
 ): LoadSample {
-  const events = appenders === 1 ? rawEventsPerRun.alone : rawEventsPerRun.crowd
+  const events = appenders === 1 ? eventsPerRun.alone : eventsPerRun.crowd
   return batchLoop(appenders, events, (size) => log.appendBatch(persons, size))
 }

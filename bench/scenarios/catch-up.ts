@@ -11,7 +11,7 @@ import { withDatabaseFile } from '../harness/scratch.ts'
 import { type BatchOptions, catchUpRaw } from '../raw/raw-catch-up.ts'
 
 const batches: Readonly<Record<string, BatchOptions>> = {
-  '100,000 events per checkpoint (default)': { batchSize: 1000, eventsPerCheckpoint: 100_000 },
+  '250,000 events per checkpoint (default)': { batchSize: 1000, eventsPerCheckpoint: 250_000 },
 }
 
 /** Scenario (f). */

@@ -49,16 +49,13 @@ async function measureAppendsOf(
       const rawPersons = new Persons(settings.aggregates)
       raw.fill(rawPersons, settings.largeStoreEvents)
       await closedLoop(256, settings.warmUpEvents, (caller) => persons.appendOne(store, caller, 256))
-      batchLoop(256, settings.rawEventsPerRun.alone, (size) => raw.appendBatch(rawPersons, size))
-      const { alone, crowd } = settings.rawEventsPerRun
-      const few = { ...settings, rawEventsPerRun: { alone: Math.min(alone, 5_000), crowd: Math.min(crowd, 10_000) } }
+      batchLoop(256, settings.warmUpEvents, (size) => raw.appendBatch(rawPersons, size))
       for (const appenders of settings.appenders) {
         say(`${appenders} appenders`)
         const samples = await inRounds(settings.longRounds, {
           fresh: () => withDatabaseFile(folder, (path) => appendThroughStore(path, appenders, settings)),
           large: () => measureAppends(store, persons, appenders, settings),
-          // Its speed falls with every event, unlike ours, which comes in turns: fewer events tell it better.
-          raw: () => measureRawAppends(raw, rawPersons, appenders, few),
+          raw: () => measureRawAppends(raw, rawPersons, appenders, settings),
         })
         const row = `append, ${appenders} at once`
         addPair(table, row, samples.fresh, samples.large, appenders === 1)

@@ -32,8 +32,8 @@ export class EventLogReader {
       const isAll = types === 'all'
       const last = isAll ? head : Math.min(head, afterPosition + mostScanned)
       const rows = isAll
-        ? this.#log.rowsBetween(afterPosition, last, batchSize)
-        : this.#log.rowsOfTypesBetween(types, afterPosition, last, batchSize)
+        ? this.#log.rows.between(afterPosition, last, batchSize)
+        : this.#log.rows.ofTypesBetween(types, afterPosition, last, batchSize)
       this.#log.fill(portion, rows)
       return { events: portion.events, position: (portion.isFull ? portion.position : last) ?? last }
     }
@@ -117,7 +117,7 @@ export class EventLogReader {
         const count = types === 'all' ? most() : mostLookedUp
         const positions = index.positionsOfType(type, after, count)
         return fillAt(positions, count, (within) => {
-          const rows = types === 'all' ? this.#log.rowsAt(within) : this.#log.rowsOfTypesAt(types, within)
+          const rows = types === 'all' ? this.#log.rowsAt(within) : this.#log.rows.ofTypesAt(types, within)
           return this.#log.fill(portion, rows)
         })
       }
@@ -127,8 +127,8 @@ export class EventLogReader {
       const to = Math.min(last, after + (types === 'all' ? count : mostScanned))
       const rows =
         types === 'all'
-          ? this.#log.rowsBetween(after, to, count)
-          : this.#log.rowsOfTypesBetween(types, after, to, count)
+          ? this.#log.rows.between(after, to, count)
+          : this.#log.rows.ofTypesBetween(types, after, to, count)
       const before = portion.events.length
       if (this.#log.fill(portion, rows)) return 'full'
       // So many of a type may stand in what is looked through that the rest of it is left to the next slice.

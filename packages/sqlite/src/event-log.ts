@@ -1,6 +1,6 @@
 /** The log itself: writes events at its end and reads them back, synchronously, on one connection. */
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import {
   type AggregateRef,
   type AppendOptions,
@@ -15,43 +15,41 @@ import {
   InvalidOptionError,
   type LoadEventsOptions,
   type PreparedEvent,
-  type RejectionReason,
   StoreCorruptError,
 } from '@cim/core'
 import { type AggregateHead, AggregateKeys } from './aggregate-keys.ts'
-import { type EventPortion, mostTextAtOnce } from './event-portion.ts'
-import { type EventRow, resolveSame, toEnvelope, toRow } from './event-row.ts'
+import { type CommandEvent, CommandLog } from './command-log.ts'
+import type { EventPortion } from './event-portion.ts'
+import { type EventRow, toEnvelope, toRow } from './event-row.ts'
+import { EventRows } from './event-rows.ts'
 import { InternedNames } from './interned-names.ts'
 import { type IndexEntry, type IndexPace, LogIndex } from './log-index.ts'
+import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
 import { eventStoreSql } from './sql.ts'
-import { parseStored } from './stored-json.ts'
 
 /** Everything in one place that a transaction of the event store works with. */
 export class EventLog {
   readonly names: InternedNames
   readonly index: LogIndex
   readonly aggregates: AggregateKeys
+  readonly rows: EventRows
   readonly path: string
   readonly #now: () => number
   readonly #toIso: (time: number) => string = createIsoFormatter()
-  readonly #statements: { readonly [Name in keyof typeof eventStoreSql]: StatementSync }
+  readonly #commands: CommandLog
+  readonly #statements: PreparedStatements<typeof eventStoreSql>
   #position = 0
   #recordedAt = 0
 
   constructor(database: DatabaseSync, path: string, now: () => number, indexPace?: IndexPace) {
     this.path = path
     this.#now = now
-    const prepare = (sql: string): StatementSync => {
-      const statement = database.prepare(sql)
-      statement.setReturnArrays(true)
-      return statement
-    }
-    this.#statements = Object.fromEntries(
-      Object.entries(eventStoreSql).map(([name, sql]) => [name, prepare(sql)]),
-    ) as never
+    this.#statements = prepareStatements(database, eventStoreSql)
     this.names = new InternedNames(database)
     this.index = new LogIndex(database, indexPace)
     this.aggregates = new AggregateKeys(database, this.names, this.index)
+    this.rows = new EventRows(database)
+    this.#commands = new CommandLog(database, this.index, path)
     this.reload()
   }
 
@@ -158,34 +156,27 @@ export class EventLog {
     return { events, version: head.version, position: this.#position, timestamp, isRepeat: false }
   }
 
-  /** Loads events of one aggregate by sequence. */
-  load(aggregate: AggregateRef, options: LoadEventsOptions = {}): readonly DomainEventEnvelope[] {
-    const range = this.#rangeOf(aggregate, options)
-    if (range === undefined) return []
-    const { head, from, to, storedTo, positions } = range
-    const stored = from > storedTo ? [] : this.#statements.selectAggregateEvents.all(head.key, from, storedTo, -1)
-    const recent = positions.length === 0 ? [] : this.#statements.selectEventsAt.all(JSON.stringify(positions))
-    const rows = (recent.length === 0 ? stored : stored.concat(recent)) as unknown as readonly EventRow[]
-    this.#checkSequences(aggregate, head, rows, from, to)
-    return rows.map((row) => this.toEnvelope(row))
-  }
-
-  /** Loads events of one aggregate by sequence, the first only when all of them would take much memory. */
-  loadSome(aggregate: AggregateRef, options: LoadEventsOptions): readonly DomainEventEnvelope[] {
+  /**
+   * Loads events of one aggregate by sequence.
+   * @param mostText about how many characters of data to take; the first events only when there are more
+   */
+  load(
+    aggregate: AggregateRef,
+    options: LoadEventsOptions = {},
+    mostText: number = Number.POSITIVE_INFINITY,
+  ): readonly DomainEventEnvelope[] {
     const range = this.#rangeOf(aggregate, options)
     if (range === undefined) return []
     const { head, from, to, storedTo, positions } = range
     const rows: EventRow[] = []
-    let textLeft = mostTextAtOnce
-    const take = (some: Iterable<EventRow>): void => {
-      for (const row of some) {
+    let textLeft = mostText
+    for (const source of [this.rows.ofAggregate(head.key, from, storedTo), this.rowsAt(positions)]) {
+      for (const row of source) {
+        if (textLeft <= 0) break
         rows.push(row)
         textLeft -= row[14].length
-        if (textLeft <= 0) return
       }
     }
-    if (from <= storedTo) take(iterate(this.#statements.selectAggregateEvents, head.key, from, storedTo, -1))
-    if (textLeft > 0) take(this.rowsAt(positions))
     this.#checkSequences(aggregate, head, rows, from, textLeft > 0 ? to : from + rows.length - 1)
     return rows.map((row) => this.toEnvelope(row))
   }
@@ -222,11 +213,6 @@ export class EventLog {
     return Array.from(this.rowsAt(positions), (row) => this.toEnvelope(row))
   }
 
-  /** @returns the next events after a position as they are stored */
-  readRows(position: number, limit: number): readonly EventRow[] {
-    return this.#statements.selectEventsAfter.all(position, limit) as unknown as readonly EventRow[]
-  }
-
   /**
    * Takes over rows, one at a time, so that only what is wanted comes into memory.
    * @param isWanted decides about a row before it is parsed; every row when left out
@@ -241,31 +227,19 @@ export class EventLog {
     return false
   }
 
-  /** Rows at these positions, in order. Read them before anything else is read. */
+  /**
+   * Rows at these positions, in order.
+   * @throws {StoreCorruptError} when there is none at one of them
+   */
   *rowsAt(positions: readonly number[]): Generator<EventRow> {
-    if (positions.length === 0) return
     let index = 0
-    for (const row of iterate(this.#statements.selectEventsAt, JSON.stringify(positions))) {
+    for (const row of this.rows.at(positions)) {
       if (row[0] !== positions[index]) break
       index++
       yield row
     }
-    if (index < positions.length) throw this.#missingEvent(positions[index])
-  }
-
-  /** Rows of some types at these positions, in order. Read them before anything else is read. */
-  rowsOfTypesAt(eventTypes: string, positions: readonly number[]): Iterable<EventRow> {
-    return iterate(this.#statements.selectEventsOfTypesAt, JSON.stringify(positions), eventTypes)
-  }
-
-  /** Rows after a position and up to another, in order. Read them before anything else is read. */
-  rowsBetween(position: number, toPosition: number, limit: number): Iterable<EventRow> {
-    return iterate(this.#statements.selectEventsBetween, position, toPosition, limit)
-  }
-
-  /** Rows of some types after a position and up to another, in order. Read them before anything else is read. */
-  rowsOfTypesBetween(eventTypes: string, position: number, toPosition: number, limit: number): Iterable<EventRow> {
-    return iterate(this.#statements.selectEventsOfTypesBetween, position, toPosition, eventTypes, limit)
+    const missing = positions[index]
+    if (missing !== undefined) throw this.#missingEvent(missing)
   }
 
   /** @returns the first position whose event was recorded at a time or later; one past the end when none was */
@@ -285,51 +259,14 @@ export class EventLog {
   findCommand(aggregate: AggregateRef, commandId: string): CommandRecord | undefined {
     const head = this.aggregates.find(aggregate)
     if (head === undefined || !commandId.isWellFormed()) return undefined
-    const last = this.#commandEvents(head, commandId).at(-1)
-    if (last === undefined) return this.#findOutcome(head, commandId)
+    const last = this.#eventsOf(head, commandId).at(-1)
+    if (last === undefined) return this.#commands.findOutcome(head, commandId)
     const { fingerprint, version, position, recordedAt } = last
     return { commandId, fingerprint, status: 'Accepted', version, position, timestamp: this.#toIso(recordedAt) }
   }
 
-  #commandEvents(head: AggregateHead, commandId: string): readonly CommandEvent[] {
-    const hash = hashText(commandId)
-    const pageSize = 1000
-    const events: CommandEvent[] = []
-    for (let after = 0; ; ) {
-      const positions = this.index.positionsOfCause(hash, after, pageSize)
-      for (const position of positions) {
-        after = position
-        const row = this.#statements.selectCommandEvent.get(position)
-        if (row === undefined) throw this.#missingEvent(position)
-        const [aggregate, version, recordedAt, correlationId, stored, fingerprint] = row as unknown as readonly [
-          number,
-          number,
-          number,
-          string | null,
-          string | null,
-          number | null,
-        ]
-        if (fingerprint === null || aggregate !== head.key || resolveSame(stored, correlationId) !== commandId) continue
-        events.push({ position, version, recordedAt, fingerprint })
-      }
-      if (positions.length < pageSize) return events
-    }
-  }
-
-  #findOutcome(head: AggregateHead, commandId: string): CommandRecord | undefined {
-    const row = this.#statements.selectCommand.get(hashText(commandId), head.key, commandId)
-    if (row === undefined) return undefined
-    const [fingerprint, status, version, position, timestamp, reason] = row as unknown as readonly [
-      number,
-      CommandRecord['status'],
-      number,
-      number,
-      string,
-      string | null,
-    ]
-    const subject = (): string => `SQLite file ${this.path}: the outcome of the command ${JSON.stringify(commandId)}`
-    const why = reason === null ? undefined : { reason: parseStored(reason, subject) as RejectionReason }
-    return { commandId, fingerprint, status, version, position, timestamp, ...why }
+  #eventsOf(head: AggregateHead, commandId: string): readonly CommandEvent[] {
+    return this.#commands.eventsOf(head, commandId, (position) => this.#missingEvent(position))
   }
 
   /** Inside a transaction: remembers the outcome of a command without events, unless one is known. */
@@ -340,26 +277,14 @@ export class EventLog {
       return known
     }
     const head = this.aggregates.intern(aggregate, this.names.internAggregateType(aggregate.aggregateType))
-    const { commandId, fingerprint, status, version, position, timestamp, reason } = record
-    const why = reason === undefined ? null : JSON.stringify(reason)
-    this.#statements.insertCommand.run(
-      hashText(commandId),
-      head.key,
-      commandId,
-      fingerprint,
-      status,
-      version,
-      position,
-      timestamp,
-      why,
-    )
+    this.#commands.insertOutcome(head, record)
     return record
   }
 
   #eventsOfCommand(aggregate: AggregateRef, commandId: string): readonly DomainEventEnvelope[] {
     const head = this.aggregates.find(aggregate)
     if (head === undefined) return []
-    return this.readAt(this.#commandEvents(head, commandId).map(({ position }) => position))
+    return this.readAt(this.#eventsOf(head, commandId).map(({ position }) => position))
   }
 
   /** @throws {StoreCorruptError} when the row is not what was written, or belongs to nothing that is known */
@@ -376,7 +301,7 @@ export class EventLog {
     return toEnvelope(row, { aggregateType, aggregateId, eventType, timestamp: this.#toIso(row[5]) }, this.path)
   }
 
-  #missingEvent(position: number | undefined): StoreCorruptError {
+  #missingEvent(position: number): StoreCorruptError {
     return new StoreCorruptError(
       `SQLite file ${this.path}: an index names an event at position ${position}, which is not there. Keep a copy of the file, and restore a backup.`,
     )
@@ -401,24 +326,6 @@ interface AggregateRange {
   readonly storedTo: number
   /** Where the others are. */
   readonly positions: readonly number[]
-}
-
-function iterate(statement: StatementSync, ...parameters: readonly SQLInputValue[]): Iterable<EventRow> {
-  try {
-    return statement.iterate(...parameters) as unknown as Iterable<EventRow>
-  } catch {
-    // After a damaged page ended an iteration, the driver reports that error once more when the statement is used again.
-    return statement.iterate(...parameters) as unknown as Iterable<EventRow>
-  }
-}
-
-/** An event that a command made. */
-interface CommandEvent {
-  readonly position: number
-  readonly version: number
-  /** Milliseconds since 1970. */
-  readonly recordedAt: number
-  readonly fingerprint: number
 }
 
 /** @returns hashes of a row's correlation id and command id, 0 for none; the second is 0 when both are the same */

@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { isCimError } from '@cim/core'
 import { causesOf, type EventLog } from './event-log.ts'
 import type { EventRow } from './event-row.ts'
+import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
 import { auditSql } from './sql.ts'
 import { resultCodeOf, toStoreError } from './sqlite-errors.ts'
 
@@ -40,7 +41,7 @@ const mostProblems = 1000
 /** Some milliseconds of reading. */
 const rowsPerTurn = 500
 
-type AuditStatements = { readonly [Name in keyof typeof auditSql]: StatementSync }
+type AuditStatements = PreparedStatements<typeof auditSql>
 
 /**
  * @param database the store's connection
@@ -56,7 +57,7 @@ export async function auditEventStore(
 ): Promise<EventStoreAudit> {
   const audit = new Audit(
     log,
-    read(() => prepareAll(database)),
+    read(() => prepareStatements(database, auditSql)),
   )
   for (const steps of [audit.checkFile(), audit.checkLog(), audit.checkIndexes(), audit.checkSnapshots()]) {
     do {
@@ -65,15 +66,6 @@ export async function auditEventStore(
     } while (read(() => steps.next().done) !== true)
   }
   return audit.result()
-}
-
-function prepareAll(database: DatabaseSync): AuditStatements {
-  const prepare = (sql: string): StatementSync => {
-    const statement = database.prepare(sql)
-    statement.setReturnArrays(true)
-    return statement
-  }
-  return Object.fromEntries(Object.entries(auditSql).map(([name, sql]) => [name, prepare(sql)])) as never
 }
 
 /** Each check is a generator of steps between which others may run. */
@@ -136,11 +128,11 @@ class Audit {
     this.#checkGap(this.#head + 1)
   }
 
-  /** One row at a time, for they may be large. When a page of the file cannot be read, what is on other pages still can. */
+  /** When a page of the file cannot be read, what is on other pages still can. */
   *#readRows(after: number, last: number): Generator<EventRow> {
     let read = after
     try {
-      for (const row of this.#log.rowsBetween(after, last, rowsPerTurn)) {
+      for (const row of this.#log.rows.between(after, last, rowsPerTurn)) {
         read = row[0]
         yield row
       }
@@ -149,7 +141,7 @@ class Audit {
       if (resultCodeOf(error) === undefined) throw error
     }
     for (let position = read + 1; position <= last; position++) {
-      const row = this.#try('position', () => this.#log.readRows(position - 1, 1)[0], position)
+      const row = this.#try('position', () => this.#log.rows.between(position - 1, position, 1).next().value, position)
       if (row?.[0] === position) yield row
     }
   }

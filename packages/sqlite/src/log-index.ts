@@ -8,8 +8,10 @@
  */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { BulkInsert } from './bulk-insert.ts'
-import { indexSql } from './sql.ts'
+import { BulkStatement } from './bulk-statement.ts'
+import { PositionLists } from './position-lists.ts'
+import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
+import { indexEntriesSql, indexSql } from './sql.ts'
 
 /** What is indexed of one event. */
 export interface IndexEntry {
@@ -34,9 +36,8 @@ class Run {
   count = 0
   lastPosition = 0
   readonly stretches = new Map<number, Stretch>()
-  /** Most causes have one event: a number alone takes a third of the memory of a list. */
-  readonly causes = new Map<number, number | number[]>()
-  readonly types = new Map<number, number | number[]>()
+  readonly causes = new PositionLists()
+  readonly types = new Map<number, number[]>()
 
   add(entry: IndexEntry): void {
     const { position, aggregate, sequence, aggregateType, causes } = entry
@@ -45,22 +46,12 @@ class Run {
     const stretch = this.stretches.get(aggregate)
     if (stretch === undefined) this.stretches.set(aggregate, { firstSequence: sequence, positions: [position] })
     else stretch.positions.push(position)
-    push(this.types, aggregateType, position)
-    if (causes[0] !== 0) push(this.causes, causes[0], position)
-    if (causes[1] !== 0) push(this.causes, causes[1], position)
+    const ofType = this.types.get(aggregateType)
+    if (ofType === undefined) this.types.set(aggregateType, [position])
+    else ofType.push(position)
+    if (causes[0] !== 0) this.causes.add(causes[0], position)
+    if (causes[1] !== 0) this.causes.add(causes[1], position)
   }
-}
-
-function push(lists: Map<number, number | number[]>, key: number, position: number): void {
-  const list = lists.get(key)
-  if (list === undefined) lists.set(key, position)
-  else if (typeof list === 'number') lists.set(key, [list, position])
-  else list.push(position)
-}
-
-function listOf(lists: ReadonlyMap<number, number | number[]>, key: number): readonly number[] {
-  const list = lists.get(key)
-  return list === undefined ? [] : typeof list === 'number' ? [list] : list
 }
 
 function sortedKeys(map: ReadonlyMap<number, unknown>): Float64Array {
@@ -86,9 +77,9 @@ const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 262_144, entri
 
 /** Finds events by aggregate, by cause and by type, in memory and in the tables. */
 export class LogIndex {
-  readonly #statements: { readonly [Name in keyof typeof indexSql]: StatementSync }
+  readonly #statements: PreparedStatements<typeof indexSql>
   readonly #pace: IndexPace
-  readonly #inserts: Readonly<Record<'aggregateEntries' | 'causeEntries' | 'typeEntries', BulkInsert>>
+  readonly #inserts: Readonly<Record<keyof typeof indexEntriesSql, BulkStatement>>
   #indexedPosition = 0
   #active = new Run()
   #frozen: Run | undefined
@@ -96,16 +87,11 @@ export class LogIndex {
 
   constructor(database: DatabaseSync, pace: IndexPace = defaultPace) {
     this.#pace = pace
-    const prepare = (sql: string): StatementSync => {
-      const statement = database.prepare(sql)
-      statement.setReturnArrays(true)
-      return statement
-    }
-    this.#statements = Object.fromEntries(Object.entries(indexSql).map(([name, sql]) => [name, prepare(sql)])) as never
+    this.#statements = prepareStatements(database, indexSql)
     this.#inserts = {
-      aggregateEntries: new BulkInsert(database, indexSql.insertAggregateEntry, pace.rowsPerInsert),
-      causeEntries: new BulkInsert(database, indexSql.insertCauseEntry, pace.rowsPerInsert),
-      typeEntries: new BulkInsert(database, indexSql.insertTypeEntry, pace.rowsPerInsert),
+      aggregateEntries: new BulkStatement(database, indexEntriesSql.aggregateEntries, pace.rowsPerInsert),
+      causeEntries: new BulkStatement(database, indexEntriesSql.causeEntries, pace.rowsPerInsert),
+      typeEntries: new BulkStatement(database, indexEntriesSql.typeEntries, pace.rowsPerInsert),
     }
   }
 
@@ -166,14 +152,14 @@ export class LogIndex {
         if (written > 0) yield written
       }
     }
-    for (const hash of sortedKeys(run.causes)) {
-      for (const position of listOf(run.causes, hash)) {
+    for (const hash of run.causes.sortedKeys()) {
+      for (const position of run.causes.get(hash)) {
         const written = causeEntries.add(hash, position)
         if (written > 0) yield written
       }
     }
     for (const aggregateType of sortedKeys(run.types)) {
-      for (const position of listOf(run.types, aggregateType)) {
+      for (const position of run.types.get(aggregateType) ?? []) {
         const written = typeEntries.add(aggregateType, position)
         if (written > 0) yield written
       }
@@ -229,13 +215,13 @@ export class LogIndex {
    */
   positionsOfCause(hash: number, afterPosition: number, limit: number): readonly number[] {
     const rows = this.#select(this.#statements.selectCausePositions, hash, afterPosition, limit)
-    return this.#withTail(rows, (run) => listOf(run.causes, hash), afterPosition, limit)
+    return this.#withTail(rows, (run) => run.causes.get(hash), afterPosition, limit)
   }
 
   /** @returns positions of events of an aggregate type, rising */
   positionsOfType(aggregateType: number, afterPosition: number, limit: number): readonly number[] {
     const rows = this.#select(this.#statements.selectTypePositions, aggregateType, afterPosition, limit)
-    return this.#withTail(rows, (run) => listOf(run.types, aggregateType), afterPosition, limit)
+    return this.#withTail(rows, (run) => run.types.get(aggregateType) ?? [], afterPosition, limit)
   }
 
   #select(statement: StatementSync, key: number, afterPosition: number, limit: number): readonly [number][] {

@@ -3,6 +3,11 @@
 const eventColumns = `position, aggregate, sequence, event_type, schema_version, recorded_at, event_id, correlation_id,
   command_id, causation_id, user_id, session_id, command_fingerprint, checksum, data`
 
+/** As `eventColumns`, but NULL for data of more than so many bytes: see event-rows.ts. */
+const boundedColumns: string = eventColumns
+  .replace(/\bdata\b/, 'CASE WHEN octet_length(data) <= 16384 THEN data END')
+  .replaceAll(/\b(?!(?:octet_length|CASE|WHEN|THEN|END)\b)[a-z]\w*/g, 'events.$&')
+
 /** The log and what belongs to it. */
 export const eventStoreSql = {
   selectHead: 'SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1',
@@ -15,30 +20,9 @@ export const eventStoreSql = {
   selectAggregateByKey: 'SELECT aggregate_type, id FROM aggregates WHERE key = ?',
   insertAggregate: 'INSERT INTO aggregates (aggregate_type, id) VALUES (?, ?) RETURNING key',
   insertEvent: `INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
-  selectEventsAfter: `SELECT ${eventColumns} FROM events WHERE position > ? ORDER BY position LIMIT ?` as string,
-  selectEventsBetween:
-    `SELECT ${eventColumns} FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?` as string,
-  selectEventsOfTypesBetween: `SELECT ${eventColumns} FROM events
-    WHERE position > ? AND position <= ? AND event_type IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?` as string,
-  selectEventsAt: `SELECT ${eventColumns} FROM events
-    WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position` as string,
-  selectEventsOfTypesAt: `SELECT ${eventColumns} FROM events
-    WHERE position IN (SELECT value FROM json_each(?)) AND event_type IN (SELECT value FROM json_each(?))
-    ORDER BY position` as string,
-  selectAggregateEvents: `SELECT ${eventColumns.replaceAll(/\w+/g, 'events.$&')}
-    FROM aggregate_index JOIN events ON events.position = aggregate_index.position
-    WHERE aggregate_index.aggregate = ? AND aggregate_index.sequence BETWEEN ? AND ?
-    ORDER BY aggregate_index.sequence LIMIT ?` as string,
   selectIndexEntriesAfter: `SELECT position, aggregate, sequence, event_type, correlation_id, command_id FROM events
     WHERE position > ? ORDER BY position LIMIT ?`,
   selectTime: 'SELECT recorded_at FROM events WHERE position = ?',
-  selectCommandEvent: `SELECT aggregate, sequence, recorded_at, correlation_id, command_id, command_fingerprint FROM events
-    WHERE position = ?`,
-  selectCommand: `SELECT fingerprint, status, version, position, timestamp, reason FROM commands
-    WHERE command_hash = ? AND aggregate = ? AND command_id = ?`,
-  insertCommand: `INSERT INTO commands
-    (command_hash, aggregate, command_id, fingerprint, status, version, position, timestamp, reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   selectSnapshot:
     'SELECT version, position, timestamp, fingerprint, checksum, state FROM snapshots WHERE aggregate = ?',
   upsertSnapshot: `INSERT INTO snapshots (aggregate, version, position, timestamp, fingerprint, checksum, state)
@@ -48,11 +32,47 @@ export const eventStoreSql = {
       state = excluded.state`,
 } as const
 
-/** The indexes behind the log. An entry may be there already when a crash interrupted a run. */
+/** Rows of the log. */
+export const rowsSql = {
+  selectBetween: `SELECT ${boundedColumns} FROM events WHERE position > ? AND position <= ?
+    ORDER BY position LIMIT ?` as string,
+  selectOfTypesBetween: `SELECT ${boundedColumns} FROM events
+    WHERE position > ? AND position <= ? AND event_type IN (SELECT value FROM json_each(?)) ORDER BY position LIMIT ?` as string,
+  selectAt: `SELECT ${boundedColumns} FROM events
+    WHERE position IN (SELECT value FROM json_each(?)) ORDER BY position` as string,
+  selectOfTypesAt: `SELECT ${boundedColumns} FROM events
+    WHERE position IN (SELECT value FROM json_each(?)) AND event_type IN (SELECT value FROM json_each(?))
+    ORDER BY position` as string,
+  selectOfAggregate: `SELECT ${boundedColumns}
+    FROM aggregate_index JOIN events ON events.position = aggregate_index.position
+    WHERE aggregate_index.aggregate = ? AND aggregate_index.sequence BETWEEN ? AND ?
+    ORDER BY aggregate_index.sequence` as string,
+  selectData: 'SELECT data FROM events WHERE position = ?',
+} as const
+
+/** What became of commands. */
+export const commandSql = {
+  selectCommandEvent: `SELECT aggregate, sequence, recorded_at, correlation_id, command_id, command_fingerprint FROM events
+    WHERE position = ?`,
+  selectCommand: `SELECT fingerprint, status, version, position, timestamp, reason FROM commands
+    WHERE command_hash = ? AND aggregate = ? AND command_id = ?`,
+  insertCommand: `INSERT INTO commands
+    (command_hash, aggregate, command_id, fingerprint, status, version, position, timestamp, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+} as const
+
+/** Writes the indexes behind the log. An entry may be there already when a crash interrupted a run. */
+export const indexEntriesSql = {
+  aggregateEntries: {
+    before: 'INSERT OR IGNORE INTO aggregate_index (aggregate, sequence, position) VALUES ',
+    row: '(?, ?, ?)',
+  },
+  causeEntries: { before: 'INSERT OR IGNORE INTO cause_index (hash, position) VALUES ', row: '(?, ?)' },
+  typeEntries: { before: 'INSERT OR IGNORE INTO type_index (aggregate_type, position) VALUES ', row: '(?, ?)' },
+} as const
+
+/** Reads the indexes behind the log. */
 export const indexSql = {
-  insertAggregateEntry: 'INSERT OR IGNORE INTO aggregate_index (aggregate, sequence, position) VALUES (?, ?, ?)',
-  insertCauseEntry: 'INSERT OR IGNORE INTO cause_index (hash, position) VALUES (?, ?)',
-  insertTypeEntry: 'INSERT OR IGNORE INTO type_index (aggregate_type, position) VALUES (?, ?)',
   setIndexedPosition: 'UPDATE log_index SET indexed_position = ?',
   selectVersion: 'SELECT max(sequence) FROM aggregate_index WHERE aggregate = ?',
   selectPosition: 'SELECT position FROM aggregate_index WHERE aggregate = ? AND sequence = ?',

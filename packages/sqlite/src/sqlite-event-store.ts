@@ -33,6 +33,7 @@ import { openDatabaseFile } from './database-file.ts'
 import { resolveDatabasePath } from './database-path.ts'
 import { EventLog } from './event-log.ts'
 import { EventLogReader } from './event-log-reader.ts'
+import { mostTextAtOnce } from './event-portion.ts'
 import { auditEventStore, type EventStoreAudit, type EventStoreAuditOptions } from './event-store-audit.ts'
 import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -154,8 +155,9 @@ export class SqliteEventStore implements EventStore {
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
     const checked = checkLoadOptions(options)
-    const isLimited = options?.limit !== undefined
-    return this.#read(() => (isLimited ? this.#log.loadSome(aggregate, checked) : this.#log.load(aggregate, checked)))
+    // Who sets no limit wants everything, however much that is.
+    const mostText = options?.limit === undefined ? Number.POSITIVE_INFINITY : mostTextAtOnce
+    return this.#read(() => this.#log.load(aggregate, checked, mostText))
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {

@@ -6,18 +6,15 @@ import {
   checkFindOptions,
   checkListOptions,
   checkOptions,
-  encodeJson,
   type FindOptions,
   type FoundRow,
   type IndexValue,
   InvalidDefinitionError,
-  indexValuesOf,
   type ListOptions,
   Signal,
   StaleCheckpointError,
   StoreClosedError,
   UnknownNameError,
-  type ViewChange,
   type ViewCommit,
   type ViewDefinition,
   type ViewRow,
@@ -105,7 +102,7 @@ export class SqliteViewStore implements ViewStore {
           `View ${view.viewName}: version ${view.version} was built with other indexes than it now declares. Raise its version, to build it anew.`,
         )
       }
-      this.#views.set(name, prepareViewTables(this.#writer, this.#reader, found))
+      this.#views.set(name, prepareViewTables(this.#writer, this.#reader, view, found))
     })
   }
 
@@ -176,14 +173,16 @@ export class SqliteViewStore implements ViewStore {
     await this.#write('writing', async () => {
       const tables = this.#open(view)
       await this.#transact(async () => {
-        if (Number(tables.write.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
+        if (Number(tables.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
           throw new StaleCheckpointError(view.viewName, expectedCheckpoint, checkpointOf(tables))
         }
+        tables.changes.clear()
         for (const [index, change] of changes.entries()) {
-          writeChange(view, tables, change)
+          tables.changes.add(change)
           // A long commit lets others run in between; readers have a connection of their own.
           if (index % changesPerTurn === changesPerTurn - 1) await nextTurn()
         }
+        tables.changes.flush()
       })
     })
     this.committed.notify()
@@ -310,18 +309,6 @@ function checkpointOf(tables: ViewTables): number {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
-}
-
-function writeChange(view: ViewDefinition, { write, indexKeys }: ViewTables, { id, before, after }: ViewChange): void {
-  if (after === undefined) write.deleteDocument.run(id)
-  else if (before === undefined) write.insertDocument.run(id, encodeJson(after).text)
-  else write.updateDocument.run(encodeJson(after).text, id)
-  for (const [index, key] of indexKeys) {
-    const values = indexValuesOf(view, index, after)
-    const former = indexValuesOf(view, index, before)
-    for (const value of former) if (!values.includes(value)) write.deleteEntry.run(key, value, id)
-    for (const value of values) if (!former.includes(value)) write.insertEntry.run(key, value, id)
-  }
 }
 
 function indexKeyOf(view: ViewDefinition, { indexKeys }: ViewTables, index: string): number {

@@ -2,6 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { ViewDefinition } from '@cim/core'
+import { ViewChanges } from './view-changes.ts'
 
 /** A view's tables. */
 export interface ViewTables {
@@ -10,7 +11,9 @@ export interface ViewTables {
   /** Each index's number in the entries table. */
   readonly indexKeys: ReadonlyMap<string, number>
   readonly read: ReadStatements
-  readonly write: WriteStatements
+  /** Of the connection that writes. */
+  readonly updateCheckpoint: StatementSync
+  readonly changes: ViewChanges
   /** The name of the documents table, for plain SQL. */
   readonly documentsTable: string
   /** The name of the entries table, for plain SQL. */
@@ -26,16 +29,6 @@ export interface ReadStatements {
   readonly countDocuments: StatementSync
   readonly countEntries: StatementSync
   readonly countAllEntries: StatementSync
-}
-
-/** Statements of the connection that writes. */
-export interface WriteStatements {
-  readonly updateCheckpoint: StatementSync
-  readonly insertDocument: StatementSync
-  readonly updateDocument: StatementSync
-  readonly deleteDocument: StatementSync
-  readonly insertEntry: StatementSync
-  readonly deleteEntry: StatementSync
 }
 
 const selectView = 'SELECT key, indexes, documents_table FROM views WHERE name = ? AND version = ?'
@@ -76,14 +69,17 @@ export function findOrMakeView(writer: DatabaseSync, view: ViewDefinition): Know
 export function prepareViewTables(
   writer: DatabaseSync,
   reader: DatabaseSync,
+  view: ViewDefinition,
   { key, indexes, documentsTable }: KnownView,
 ): ViewTables {
   const entriesTable = `${documentsTable}_index`
+  const indexKeys = new Map(indexes.map((name, index) => [name, index]))
   return {
     key,
-    indexKeys: new Map(indexes.map((name, index) => [name, index])),
+    indexKeys,
     read: prepareRead(reader, documentsTable, entriesTable),
-    write: prepareWrite(writer, documentsTable, entriesTable),
+    updateCheckpoint: writer.prepare('UPDATE views SET checkpoint = ? WHERE key = ? AND checkpoint = ?'),
+    changes: new ViewChanges(writer, view, documentsTable, entriesTable, indexKeys),
     documentsTable,
     entriesTable,
   }
@@ -125,16 +121,5 @@ function prepareRead(database: DatabaseSync, documents: string, entries: string)
     countDocuments: database.prepare(`SELECT count(*) AS count FROM "${documents}"`),
     countEntries: database.prepare(`SELECT count(*) AS count FROM "${entries}" WHERE index_key = ? AND value = ?`),
     countAllEntries: database.prepare(`SELECT count(DISTINCT id) AS count FROM "${entries}" WHERE index_key = ?`),
-  }
-}
-
-function prepareWrite(database: DatabaseSync, documents: string, entries: string): WriteStatements {
-  return {
-    updateCheckpoint: database.prepare('UPDATE views SET checkpoint = ? WHERE key = ? AND checkpoint = ?'),
-    insertDocument: database.prepare(`INSERT INTO "${documents}" (id, document) VALUES (?, ?)`),
-    updateDocument: database.prepare(`UPDATE "${documents}" SET document = ? WHERE id = ?`),
-    deleteDocument: database.prepare(`DELETE FROM "${documents}" WHERE id = ?`),
-    insertEntry: database.prepare(`INSERT OR IGNORE INTO "${entries}" (index_key, value, id) VALUES (?, ?, ?)`),
-    deleteEntry: database.prepare(`DELETE FROM "${entries}" WHERE index_key = ? AND value = ? AND id = ?`),
   }
 }

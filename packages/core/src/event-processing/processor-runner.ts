@@ -15,7 +15,7 @@ export interface ProcessorRunnerOptions {
   readonly processor: EventProcessor
   /** The most events read and processed in one go; 1,000 when left out. */
   readonly batchSize?: number
-  /** The most events between two checkpoints while there is a backlog; 100,000 when left out. */
+  /** The most events between two checkpoints while there is a backlog; 250,000 when left out. */
   readonly eventsPerCheckpoint?: number
   /** Waits between attempts at a batch that failed; 100 ms to 30 s when left out. */
   readonly retryDelay?: RetryDelay
@@ -79,7 +79,7 @@ export class ProcessorRunner {
     this.#eventsPerCheckpoint = checkWholeNumber(
       'ProcessorRunner',
       'eventsPerCheckpoint',
-      options.eventsPerCheckpoint ?? 100_000,
+      options.eventsPerCheckpoint ?? 250_000,
       { least: 1 },
     )
     this.#retryDelay = options.retryDelay ?? { firstMs: 100, mostMs: 30_000 }

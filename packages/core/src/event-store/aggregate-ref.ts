@@ -17,8 +17,6 @@ export interface AggregateRef {
 export const maxIdLength = 200
 
 const typeName = /^[A-Za-z][A-Za-z0-9_-]{0,99}$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const controlCharacter = /[\u0000-\u001f\u007f]/
 
 /**
  * Says what is wrong with an identifier (aggregate, event, command, correlation, user or session id).
@@ -28,8 +26,13 @@ const controlCharacter = /[\u0000-\u001f\u007f]/
 export function problemWithId(id: unknown): string | undefined {
   if (typeof id !== 'string') return `must be a string, got ${id === null ? 'null' : typeof id}`
   if (id.length === 0 || id.length > maxIdLength) return `must have 1 to ${maxIdLength} characters, got ${id.length}`
-  if (controlCharacter.test(id)) return 'must not contain control characters'
-  if (!id.isWellFormed()) return 'must be well-formed Unicode (it contains half of a surrogate pair)'
+  let isLatin = true
+  for (let index = 0; index < id.length; index++) {
+    const unit = id.charCodeAt(index)
+    if (unit < 0x20 || unit === 0x7f) return 'must not contain control characters'
+    if (unit > 0xff) isLatin = false
+  }
+  if (!isLatin && !id.isWellFormed()) return 'must be well-formed Unicode (it contains half of a surrogate pair)'
   return undefined
 }
 

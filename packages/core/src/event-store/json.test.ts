@@ -32,9 +32,26 @@ describe('encoding JSON', () => {
     assert.deepEqual(value, { b: [{}], d: 0 })
   })
 
-  test('does not copy what needs no change', () => {
+  test('gives a copy: the writer may go on changing its own objects', () => {
     const data = { list: [1, { a: 'b' }] }
-    assert.equal(encodeJson(data).value, data)
+    const { value } = encodeJson(data)
+    data.list.length = 0
+    assert.deepEqual(value, { list: [1, { a: 'b' }] })
+  })
+
+  test('asks a getter once, so that text and value agree', () => {
+    let asked = 0
+    const data = Object.defineProperty({}, 'count', { enumerable: true, get: () => ++asked })
+    const { text, value } = encodeJson(data)
+    assert.deepEqual([text, value], ['{"count":1}', { count: 1 }])
+  })
+
+  test('keeps a property called __proto__ with an object in it', () => {
+    const data = JSON.parse('{"__proto__":{"a":[1]},"b":{"__proto__":"c"}}') as unknown
+    const { text, value } = encodeJson(data)
+    assert.equal(text, '{"__proto__":{"a":[1]},"b":{"__proto__":"c"}}')
+    assert.equal(JSON.stringify(value), text)
+    assert.equal((value as { a?: unknown }).a, undefined)
   })
 
   test('refuses what JSON cannot carry, and points to it', () => {

@@ -7,7 +7,7 @@ import { type AggregateRef, checkAggregateRef, isTypeName, problemWithId } from 
 import type { NewEvent } from './domain-event-envelope.ts'
 import type { EventMetadata } from './event-metadata.ts'
 import type { AppendOptions, CommandIdentity, CommandRecord, EventStoreLimits } from './event-store.ts'
-import { encodeJson } from './json.ts'
+import { type EncodedJson, encodeJson } from './json.ts'
 
 /** An event that passed the checks, with its data as JSON text. */
 export interface PreparedEvent {
@@ -116,35 +116,34 @@ function prepareEvent(
       },
     ])
   }
-  let text: string
+  let encoded: EncodedJson
   try {
-    text = encodeJson(event.eventData).text
+    encoded = encodeJson(event.eventData)
   } catch (cause) {
     throw new InvalidEventError(event.eventType, cause instanceof Error ? cause.message : String(cause), { cause })
   }
+  const { text, value: eventData } = encoded
   checkBytes(`Event ${event.eventType}`, [text], limits.maxEventBytes)
-  // Read back, not passed on: the writer may go on changing its own objects.
-  const eventData = JSON.parse(text) as unknown
   return { eventId, eventType: event.eventType, schemaVersion, eventData, text, metadata }
 }
 
-/** @returns the metadata without properties that are undefined */
+/** @returns a copy without properties that are undefined: the writer may go on changing its own object */
 function checkMetadata(metadata: EventMetadata): EventMetadata {
-  let isExact = true
+  const copy: Record<string, string | undefined> = { ...metadata }
   let good: unknown
-  for (const [name, value] of Object.entries(metadata)) {
+  for (const name of Object.keys(copy)) {
+    const value = copy[name]
     if (!metadataNames.has(name)) {
       throw new ValidationError('event metadata', [
         { pointer: `/metadata/${name}`, message: `is unknown. Known: ${[...metadataNames].join(', ')}` },
       ])
     }
-    if (value === undefined) isExact = false
+    if (value === undefined) delete copy[name]
     // Correlation, causation and command are one id for the events of a root command.
     else if (value !== good) checkId(value, 'event metadata', `/metadata/${name}`)
     good = value
   }
-  if (isExact) return metadata
-  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined))
+  return copy
 }
 
 function checkId(id: unknown, subject: string, pointer: string): void {

@@ -16,15 +16,16 @@ export function indexValuesOf(view: ViewDefinition, index: string, document: unk
   if (document === undefined) return []
   const values = view.indexes[index]?.(document as never)
   if (values === undefined || values === null) return []
-  const list: readonly IndexValue[] = Array.isArray(values) ? values : [values as IndexValue]
-  return [...new Set(list.map((value) => toIndexValue(value, `${view.viewName}.${index}`)))]
+  const subject = (): string => `${view.viewName}.${index}`
+  if (!Array.isArray(values)) return [toIndexValue(values, subject)]
+  return [...new Set(values.map((value) => toIndexValue(value, subject)))]
 }
 
 /** @returns the value, or what stands in for it: half surrogates cannot be stored as text, so both sides replace them */
-export function toIndexValue(value: unknown, subject: string): IndexValue {
+export function toIndexValue(value: unknown, subject: () => string): IndexValue {
   if (typeof value === 'string') return value.toWellFormed()
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw new InvalidOptionError(subject, 'index value', `must be a string or a finite number, got ${String(value)}.`)
+  throw new InvalidOptionError(subject(), 'index value', `must be a string or a finite number, got ${String(value)}.`)
 }
 
 /** Orders index values: numbers first, then strings by code points. @returns negative, zero or positive */
@@ -74,7 +75,7 @@ export function checkFindOptions(subject: string, options: FindOptions = {}): Ch
     name: TName,
   ): { readonly [Name in TName]?: IndexValue } => {
     const value = options[name]
-    return (value === undefined ? {} : { [name]: toIndexValue(value, subject) }) as {
+    return (value === undefined ? {} : { [name]: toIndexValue(value, () => subject) }) as {
       readonly [Name in TName]?: IndexValue
     }
   }

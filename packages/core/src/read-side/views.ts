@@ -30,6 +30,8 @@ interface Slot<TView> {
   /** As the store has it. */
   before: TView | undefined
   after: TView | undefined
+  /** Whether a handler has touched it since the last checkpoint. */
+  isTouched: boolean
 }
 
 /** So many documents stay in memory from one checkpoint to the next. */
@@ -44,7 +46,7 @@ export class ViewSession<TView> implements Views<TView> {
   readonly #view: ViewDefinition
   readonly #slots = new Map<string, Slot<TView>>()
   /** The documents that handlers have touched since the last checkpoint. */
-  readonly #touched = new Set<string>()
+  readonly #touched = new Map<string, Slot<TView>>()
   #pending: PendingChange<TView>[] = []
   #turn: Promise<void> = Promise.resolve()
 
@@ -69,7 +71,7 @@ export class ViewSession<TView> implements Views<TView> {
     const known = id.toWellFormed()
     return this.#inTurn(async () => {
       await this.#apply()
-      await this.#read([known])
+      if (!this.#slots.has(known)) await this.#read(new Set([known]))
       return this.#slots.get(known)?.after
     })
   }
@@ -80,11 +82,10 @@ export class ViewSession<TView> implements Views<TView> {
 
   async #find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
     await this.#apply()
-    const value = toIndexValue(equals, `${this.#view.viewName}.${index}`)
+    const value = toIndexValue(equals, () => `${this.#view.viewName}.${index}`)
     const rows = new Map<string, TView>()
     for (const { id, view } of await this.#findStored(index, value)) rows.set(id, view)
-    for (const id of this.#touched) {
-      const after = this.#slots.get(id)?.after
+    for (const [id, { after }] of this.#touched) {
       if (after !== undefined && indexValuesOf(this.#view, index, after).includes(value)) rows.set(id, after)
       else rows.delete(id)
     }
@@ -115,12 +116,16 @@ export class ViewSession<TView> implements Views<TView> {
     if (this.#pending.length === 0) return
     const pending = this.#pending
     this.#pending = []
-    await this.#read(pending.map(({ id }) => id))
+    const missing = new Set<string>()
+    for (const { id } of pending) if (!this.#slots.has(id)) missing.add(id)
+    await this.#read(missing)
     for (const { id, change } of pending) {
       const slot = this.#slots.get(id)
       if (slot === undefined) continue
       slot.after = deepFreeze(change(slot.after))
-      this.#touched.add(id)
+      if (slot.isTouched) continue
+      slot.isTouched = true
+      this.#touched.set(id, slot)
     }
   }
 
@@ -133,13 +138,12 @@ export class ViewSession<TView> implements Views<TView> {
   async commit(expectedCheckpoint: number, position: number): Promise<void> {
     await this.apply()
     const changes: ViewChange[] = []
-    for (const id of this.#touched) {
-      const slot = this.#slots.get(id)
-      if (slot !== undefined && slot.before !== slot.after) changes.push({ id, before: slot.before, after: slot.after })
-    }
+    for (const [id, { before, after }] of this.#touched) if (before !== after) changes.push({ id, before, after })
     await this.#viewStore.commit(this.#view, { expectedCheckpoint, position, changes })
-    for (const { id, after } of changes)
-      this.#slots.set(id, { before: after as TView | undefined, after: after as TView | undefined })
+    for (const slot of this.#touched.values()) {
+      slot.before = slot.after
+      slot.isTouched = false
+    }
     this.#touched.clear()
     if (!this.#isSmall()) this.#slots.clear()
   }
@@ -157,15 +161,13 @@ export class ViewSession<TView> implements Views<TView> {
     return (characters / sampled) * size <= mostKeptCharacters
   }
 
-  async #read(ids: readonly string[]): Promise<void> {
-    const missing = new Set<string>()
-    for (const id of ids) if (!this.#slots.has(id)) missing.add(id)
+  async #read(missing: ReadonlySet<string>): Promise<void> {
     if (missing.size === 0) return
     const stored = await this.#viewStore.getMany(this.#view, [...missing])
     for (const id of missing) {
       const view = stored.get(id) as TView | undefined
       // Frozen: a handler that changes it in place would leave the view as it was, and its indexes wrong.
-      this.#slots.set(id, { before: deepFreeze(view), after: view })
+      this.#slots.set(id, { before: deepFreeze(view), after: view, isTouched: false })
     }
   }
 
