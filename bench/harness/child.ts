@@ -10,6 +10,8 @@ export interface ChildOptions {
   readonly onLine?: (line: string) => void
   /** How long it may take to answer, before it is killed. */
   readonly timeoutMs?: number
+  /** For Node, before the module's path. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** A process that has been started and has said its first word. */
@@ -30,10 +32,10 @@ export interface Child<TMessage> extends AsyncDisposable {
 export async function startChild<TMessage>(
   modulePath: string,
   input: Serializable,
-  { onLine, timeoutMs }: ChildOptions = {},
+  { onLine, timeoutMs, nodeOptions = [] }: ChildOptions = {},
 ): Promise<Child<TMessage>> {
   const child = fork(modulePath, [JSON.stringify(input)], {
-    execArgv: ['--conditions=@cim/source', '--disable-warning=ExperimentalWarning', '--expose-gc'],
+    execArgv: ['--conditions=@cim/source', '--disable-warning=ExperimentalWarning', '--expose-gc', ...nodeOptions],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''

@@ -11,7 +11,7 @@ import { RawEventLog } from '../raw/raw-event-log.ts'
 import { fillStore } from '../stores/fill-store.ts'
 import { appendThroughStore, measureAppends, measureRawAppends } from './append.ts'
 import { dispatchInNewStore, PersonService } from './commands.ts'
-import { measureLoads } from './load.ts'
+import { cacheFactor, loadedPersons, loadFromStore, personIds } from './load.ts'
 
 const notSlower = { atLeast: 0.9 }
 
@@ -25,6 +25,9 @@ Both run in turns, so the ratio says what the size alone does.
 
 - **new**: a store with as many events as *Durable append*, *Commands in process* and *Load of an aggregate* start with.
 - **large**: the large store. What is measured adds to it, so it grows on.
+- **load**: of 300 persons in turns at random; both stores are asked for the same ones. **of anyone**: in the large store
+  any of its 10,000 persons, whose events lie on a hundred thousand pages; few of them are in the store's page cache of
+  32 MiB, and the others have to be read from the file.
 - **raw, large**: a raw loop with its indexes in place (see *Durable append*) over a file with as many events.`,
   async run(context) {
     const table = new ResultTable()
@@ -94,16 +97,26 @@ async function measureLoadsOf(
   { settings, folder, largeStore, say }: ScenarioContext,
   table: ResultTable,
 ): Promise<void> {
-  say('loads')
-  const aggregates = Math.min(settings.aggregates, 300)
-  const fresh = await withDatabaseFile(folder, async (path) => {
+  const aggregates = Math.min(settings.aggregates, loadedPersons)
+  await withDatabaseFile(folder, async (path) => {
     await fillStore({ path, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
-    return await measureLoads(path, aggregates, settings)
+    const few = personIds(aggregates)
+    const all = personIds(settings.aggregates)
+    for (const [source, loads] of [
+      ['events', settings.loads],
+      ['snapshot', settings.loads],
+      ['cache', settings.loads * cacheFactor],
+    ] as const) {
+      say(`loads, ${source}`)
+      const samples = await inRounds(settings.rounds, {
+        fresh: () => loadFromStore(path, few, loads, source),
+        large: () => loadFromStore(largeStore, few, loads, source),
+        anyone: () => loadFromStore(largeStore, all, loads, source),
+      })
+      addPair(table, `load, ${source}`, samples.fresh, samples.large, source !== 'events')
+      addPair(table, `load, ${source}, of anyone`, samples.fresh, samples.anyone, false)
+    }
   })
-  const large = await measureLoads(largeStore, settings.aggregates, settings)
-  for (const name of ['all events', 'snapshot', 'cache'] as const) {
-    addPair(table, `load, ${name}`, fresh[name], large[name], name !== 'all events')
-  }
 }
 
 function addPair(

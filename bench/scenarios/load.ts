@@ -28,7 +28,7 @@ are in the operating system's cache.
   run: ({ settings, folder, say }) =>
     withDatabaseFile(folder, async (path) => {
       say('filling a store')
-      const aggregates = Math.min(settings.aggregates, 300)
+      const aggregates = Math.min(settings.aggregates, loadedPersons)
       await fillStore({ path, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
       const table = new ResultTable()
       const samples = await measureLoads(path, aggregates, settings)
@@ -39,22 +39,33 @@ are in the operating system's cache.
     }),
 }
 
+/** So many persons are loaded, in turns at random. */
+export const loadedPersons = 300
+
 /** Measures each way of loading, in rounds, over a store that {@link fillStore} made. */
-export function measureLoads(path: string, aggregates: number, settings: Settings) {
-  const ids = Array.from({ length: aggregates }, (_, index) => personId(index))
+function measureLoads(path: string, aggregates: number, settings: Settings) {
+  const ids = personIds(aggregates)
   return inRounds(settings.rounds, {
     'all events': () => loadFromStore(path, ids, settings.loads, 'events'),
     raw: () => loadRaw(path, ids, settings.loads),
     snapshot: () => loadFromStore(path, ids, settings.loads, 'snapshot'),
-    // So much faster that it needs more of them to be measured at all, and of a few persons only, for otherwise it would
-    // measure the processor's cache.
-    cache: () => loadFromStore(path, ids.slice(0, 300), settings.loads * 20, 'cache'),
+    cache: () => loadFromStore(path, ids, settings.loads * cacheFactor, 'cache'),
   })
 }
 
-type Source = 'events' | 'snapshot' | 'cache'
+/** So much faster that it needs more loads to be measured at all. */
+export const cacheFactor = 20
 
-async function loadFromStore(path: string, ids: readonly string[], loads: number, source: Source) {
+/** Where a load finds the aggregate. */
+export type Source = 'events' | 'snapshot' | 'cache'
+
+/** @returns the ids of the first persons of a store */
+export function personIds(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => personId(index))
+}
+
+/** Opens a store that {@link fillStore} made, and loads some of its persons. */
+export async function loadFromStore(path: string, ids: readonly string[], loads: number, source: Source) {
   await using store = new SqliteEventStore({ path })
   const options: RepositoryOptions<typeof person.initialState> = {
     definition: person,

@@ -51,7 +51,7 @@ export interface SqliteEventStoreOptions {
   /** Makes event ids. */
   readonly newId?: () => string
   readonly limits?: Partial<EventStoreLimits>
-  /** Memory for pages of the file, in MiB; 16 when left out. */
+  /** Memory for pages of the file, in MiB; 32 when left out. */
   readonly cacheMegabytes?: number
 }
 
@@ -105,7 +105,7 @@ export class SqliteEventStore implements EventStore {
         kind: 'an event store',
         migrations: eventStoreMigrations,
         synchronous: 'FULL',
-        cacheMegabytes: options.cacheMegabytes ?? 16,
+        cacheMegabytes: options.cacheMegabytes ?? 32,
       })
       try {
         internals?.opened?.(this.#database)
