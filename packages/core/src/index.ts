@@ -23,6 +23,17 @@ export {
   type ValidationIssue,
 } from './errors/input-errors.ts'
 export {
+  DeadLettersChangedError,
+  HandlerTimeoutError,
+  LateChangeError,
+  ProcessorOwnedError,
+  StaleOwnerError,
+  TooManyDeadLettersError,
+  ViewLiveError,
+  ViewNotReadyError,
+  ViewPromotedError,
+} from './errors/processing-errors.ts'
+export {
   CheckpointAheadError,
   ConsistencyTimeoutError,
   StaleCheckpointError,
@@ -34,13 +45,43 @@ export {
   StoreVersionError,
 } from './errors/store-errors.ts'
 // Event processing
-export type { EventProcessor } from './event-processing/event-processor.ts'
+export { type Clock, systemClock } from './event-processing/clock.ts'
 export {
-  ProcessorRunner,
-  type ProcessorRunnerOptions,
-  type ProcessorStatus,
-} from './event-processing/processor-runner.ts'
+  aggregateKey,
+  type DeadLetterChange,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  type DeadLetterSequence,
+  type DiscardedDeadLetter,
+  type DiscardOptions,
+  type ProcessingFailure,
+} from './event-processing/dead-letter.ts'
+export {
+  checkDeadLetterFilter,
+  checkDeadLetterList,
+  checkDiscard,
+  checkDiscardedLimit,
+  fitsFilter,
+} from './event-processing/dead-letter-options.ts'
+export type {
+  EventFailure,
+  EventProcessor,
+  ProcessContext,
+  ProcessResult,
+} from './event-processing/event-processor.ts'
+export { classifyFailure, type FailureKind, type FailurePolicy } from './event-processing/failure-policy.ts'
+export { ProcessorRunner, type ProcessorRunnerOptions } from './event-processing/processor-runner.ts'
+export type { ProcessorStatus } from './event-processing/processor-status.ts'
+export type {
+  ClaimRequest,
+  DeadLetterCounts,
+  ProcessorClaim,
+  ProcessorProgress,
+  ProgressSave,
+  ProgressStore,
+} from './event-processing/progress-store.ts'
 export type { RetryDelay } from './event-processing/retry-delay.ts'
+export { nothingSeen, type SeenEvents, withSeen } from './event-processing/seen-events.ts'
 // Event sourcing
 export { type AggregateRef, type EntityId, maxIdLength, problemWithId } from './event-store/aggregate-ref.ts'
 export { type DomainEvent, decodeEvent } from './event-store/domain-event.ts'
@@ -82,6 +123,7 @@ export { currentSchemaVersion, type Upcaster, type Upcasters, upcast } from './e
 export { createUuidGenerator, deriveUuid } from './event-store/uuid.ts'
 // In-memory adapters
 export { MemoryEventStore, type MemoryEventStoreOptions } from './memory/memory-event-store.ts'
+export { MemoryProgressStore } from './memory/memory-progress-store.ts'
 export { MemorySnapshotStore } from './memory/memory-snapshot-store.ts'
 export { MemoryViewStore } from './memory/memory-view-store.ts'
 // Query side
@@ -103,7 +145,7 @@ export {
   type ProjectionHandler,
   type ProjectionOptions,
 } from './read-side/projection.ts'
-export { ProjectionProcessor } from './read-side/projection-processor.ts'
+export { ProjectionProcessor, type ProjectionProcessorOptions } from './read-side/projection-processor.ts'
 export {
   defineQuery,
   type Query,
@@ -114,19 +156,22 @@ export {
 } from './read-side/query.ts'
 export { QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
 export { createReadModel, type ReadModel } from './read-side/read-model.ts'
-export type {
-  FindOptions,
-  FoundRow,
-  IndexFunction,
-  IndexValue,
-  ListOptions,
-  ViewChange,
-  ViewCommit,
-  ViewDefinition,
-  ViewRow,
-  ViewStore,
+export { ChangeFailure, ViewSession } from './read-side/view-session.ts'
+export {
+  type FindOptions,
+  type FoundRow,
+  type IndexFunction,
+  type IndexValue,
+  type ListOptions,
+  type StoredView,
+  type ViewChange,
+  type ViewCommit,
+  type ViewDefinition,
+  type ViewRow,
+  type ViewStore,
+  viewKey,
 } from './read-side/view-store.ts'
-export { ViewSession, type Views } from './read-side/views.ts'
+export type { Views } from './read-side/views.ts'
 // Schemas
 export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } from './schema/schema.ts'
 // Time travel

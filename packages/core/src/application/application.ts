@@ -2,15 +2,12 @@
 
 import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
-import {
-  ProcessorRunner,
-  type ProcessorRunnerOptions,
-  type ProcessorStatus,
-} from '../event-processing/processor-runner.ts'
+import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
+import type { ProcessorStatus } from '../event-processing/processor-status.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
-import { ProjectionProcessor } from '../read-side/projection-processor.ts'
+import { ProjectionProcessor, type ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
 import type { Query, QueryDefinition } from '../read-side/query.ts'
 import { QueryHandler } from '../read-side/query-handler.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
@@ -42,8 +39,9 @@ export interface ApplicationOptions {
   readonly now?: () => number
   readonly processors?: Pick<
     ProcessorRunnerOptions,
-    'batchSize' | 'eventsPerCheckpoint' | 'retryDelay' | 'onError' | 'random'
-  >
+    'batchSize' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
+  > &
+    Pick<ProjectionProcessorOptions, 'concurrency' | 'handlerTimeoutMs'>
 }
 
 const optionNames = [
@@ -100,8 +98,12 @@ export class Application implements AsyncDisposable {
     })
     this.#queryHandler = new QueryHandler({ ...clock, viewStore, projections, queries })
     this.#runners = projections.map((projection) => {
-      const processor = new ProjectionProcessor(projection, viewStore)
-      return new ProcessorRunner({ ...options.processors, eventStore, processor })
+      const { concurrency, handlerTimeoutMs, ...runner } = options.processors ?? {}
+      const processor = new ProjectionProcessor(projection, viewStore, {
+        ...(concurrency === undefined ? undefined : { concurrency }),
+        ...(handlerTimeoutMs === undefined ? undefined : { handlerTimeoutMs }),
+      })
+      return new ProcessorRunner({ ...runner, eventStore, processor })
     })
   }
 

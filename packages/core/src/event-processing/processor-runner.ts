@@ -1,13 +1,26 @@
 /** Runs one event processor from its checkpoint on, until it is stopped. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { hasErrorCode } from '../errors/cim-error.ts'
 import { neverThrowing } from '../errors/never-throwing.ts'
-import { CheckpointAheadError } from '../errors/store-errors.ts'
-import type { EventStore } from '../event-store/event-store.ts'
+import { DeadLettersChangedError } from '../errors/processing-errors.ts'
+import { CheckpointAheadError, StoreCorruptError, StoreUnavailableError } from '../errors/store-errors.ts'
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import type { EventBatch, EventStore } from '../event-store/event-store.ts'
 import { Signal } from '../event-store/signal.ts'
-import type { EventProcessor } from './event-processor.ts'
+import { type SubjectMatcher, subjectMatcher } from '../event-store/subject-pattern.ts'
+import { createUuidGenerator } from '../event-store/uuid.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { DeadLetterSequence } from './dead-letter.ts'
+import type { EventFailure, EventProcessor } from './event-processor.ts'
+import { EventRate } from './event-rate.ts'
+import { type CheckedFailurePolicy, classifyFailure, type FailurePolicy } from './failure-policy.ts'
+import { HeldEvents } from './held-events.ts'
 import { nextTurn } from './next-turn.ts'
-import { type RetryDelay, retryDelayMs } from './retry-delay.ts'
+import type { ProcessorStatus } from './processor-status.ts'
+import type { ProcessorClaim, ProcessorProgress } from './progress-store.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { withSeen } from './seen-events.ts'
 
 /** What a {@link ProcessorRunner} needs. */
 export interface ProcessorRunnerOptions {
@@ -17,89 +30,136 @@ export interface ProcessorRunnerOptions {
   readonly batchSize?: number
   /** The most events between two checkpoints while there is a backlog; 250,000 when left out. */
   readonly eventsPerCheckpoint?: number
-  /** Waits between attempts at a batch that failed; 100 ms to 30 s when left out. */
-  readonly retryDelay?: RetryDelay
-  /** Is told of every failure. The batch is tried again until it succeeds or the runner stops. */
+  /** What becomes of events that fail, and how long to wait after any other failure. */
+  readonly failures?: FailurePolicy
+  /** How many aggregates may be held back before something general must be wrong; 10,000 when left out. */
+  readonly mostHeldSequences?: number
+  /** How long a runner that shows no sign of life keeps its processor from others; 10,000 ms when left out. */
+  readonly leaseMs?: number
+  /** Is told of every failure, of single events too. */
   readonly onError?: (error: unknown, status: ProcessorStatus) => void
   /** From 0 up to 1. */
   readonly random?: () => number
-}
-
-/** How a processor is doing. */
-export interface ProcessorStatus {
-  readonly processorName: string
-  /** `retrying`: the batch after `position` failed and will be tried again. */
-  readonly state: 'stopped' | 'running' | 'retrying'
-  /** Everything up to here has been processed. */
-  readonly position: number
-  /** Events processed since the runner was made. */
-  readonly processedEvents: number
-  /** How often the next batch has failed in a row. */
-  readonly failures: number
-  /** The newest failure's message, if the newest attempt failed. */
-  readonly lastError: string | undefined
+  readonly clock?: Clock
+  /** Lets others have their turn between two batches. */
+  readonly nextTurn?: () => Promise<void>
 }
 
 /** Effects wait in memory until they are saved: not more than about so many. */
 const mostUnsavedEffects = 20_000
+/** Aggregates that are tried again between two batches. */
+const mostRetriesPerTurn = 20
+
+const optionNames = [
+  'eventStore',
+  'processor',
+  'batchSize',
+  'eventsPerCheckpoint',
+  'failures',
+  'mostHeldSequences',
+  'leaseMs',
+  'onError',
+  'random',
+  'clock',
+  'nextTurn',
+]
+
+const newOwner = createUuidGenerator()
 
 /** Owns the loop of one processor. */
 export class ProcessorRunner {
+  readonly processor: EventProcessor
   readonly #eventStore: EventStore
-  readonly #processor: EventProcessor
   readonly #batchSize: number
   readonly #eventsPerCheckpoint: number
-  readonly #retryDelay: RetryDelay
+  readonly #policy: CheckedFailurePolicy
+  readonly #leaseMs: number
   readonly #onError: (error: unknown, status: ProcessorStatus) => void
   readonly #random: () => number
-  readonly #stopping = new Signal()
+  readonly #clock: Clock
+  readonly #nextTurn: () => Promise<void>
+  readonly #matches: SubjectMatcher
+  readonly #owner: string = newOwner()
+  readonly #held: HeldEvents
+  readonly #rate: EventRate
+  /** Something has come that the loop should look at. */
+  readonly #wake = new Signal()
+  /** A save is done, or the state is another one. */
+  readonly #moved = new Signal()
   #abort: AbortController | undefined
   #loop: Promise<void> | undefined
+  #state: ProcessorStatus['state'] = 'stopped'
+  #claim: ProcessorClaim | undefined
+  #progress: ProcessorProgress | undefined
+  #leaseUntil = 0
   #position = 0
+  #headPosition = 0
+  /** Processed since the last save. */
+  #reached = 0
+  #unsavedEvents = 0
+  /** `#reached` at the last sign of life, when there was more to come. */
+  #lastReached = -1
+  #newestTime = 0
   #processedEvents = 0
   #failures = 0
+  #failedAttempts = 0
   #lastError: string | undefined
 
   constructor(options: ProcessorRunnerOptions) {
-    checkOptions('ProcessorRunner', options, [
-      'eventStore',
-      'processor',
-      'batchSize',
-      'eventsPerCheckpoint',
-      'retryDelay',
-      'onError',
-      'random',
-    ])
+    checkOptions('ProcessorRunner', options, optionNames)
+    const whole = (name: 'batchSize' | 'eventsPerCheckpoint' | 'mostHeldSequences' | 'leaseMs', otherwise: number) =>
+      checkWholeNumber('ProcessorRunner', name, options[name] ?? otherwise, {
+        least: 1,
+        ...(name === 'batchSize' ? { most: 10_000 } : undefined),
+      })
+    this.processor = options.processor
     this.#eventStore = options.eventStore
-    this.#processor = options.processor
-    this.#batchSize = checkWholeNumber('ProcessorRunner', 'batchSize', options.batchSize ?? 1000, {
-      least: 1,
-      most: 10_000,
-    })
-    this.#eventsPerCheckpoint = checkWholeNumber(
-      'ProcessorRunner',
-      'eventsPerCheckpoint',
-      options.eventsPerCheckpoint ?? 250_000,
-      { least: 1 },
-    )
-    this.#retryDelay = options.retryDelay ?? { firstMs: 100, mostMs: 30_000 }
+    this.#batchSize = whole('batchSize', 1000)
+    this.#eventsPerCheckpoint = whole('eventsPerCheckpoint', 250_000)
+    this.#leaseMs = whole('leaseMs', 10_000)
+    checkOptions('ProcessorRunner.failures', options.failures ?? {}, ['maxAttempts', 'retryDelay', 'classify'])
+    this.#policy = {
+      maxAttempts: checkWholeNumber('ProcessorRunner', 'maxAttempts', options.failures?.maxAttempts ?? 5, { least: 1 }),
+      retryDelay: options.failures?.retryDelay ?? { firstMs: 100, mostMs: 30_000 },
+      classify: options.failures?.classify ?? classifyFailure,
+    }
     this.#onError = neverThrowing(options.onError)
     this.#random = options.random ?? Math.random
+    this.#clock = options.clock ?? systemClock
+    this.#nextTurn = options.nextTurn ?? nextTurn
+    this.#matches = subjectMatcher(options.processor.subjectPatterns)
+    this.#rate = new EventRate(this.#clock.now())
+    this.#held = new HeldEvents({
+      processorName: options.processor.processorName,
+      policy: this.#policy,
+      mostSequences: whole('mostHeldSequences', 10_000),
+      now: this.#clock.now,
+      random: this.#random,
+    })
   }
 
   get status(): ProcessorStatus {
+    const now = this.#clock.now()
+    const lagEvents = Math.max(0, this.#headPosition - this.#position)
     return {
-      processorName: this.#processor.processorName,
-      state: this.#loop === undefined ? 'stopped' : this.#failures > 0 ? 'retrying' : 'running',
+      processorName: this.processor.processorName,
+      state: this.#state,
       position: this.#position,
+      headPosition: Math.max(this.#headPosition, this.#position),
+      lagEvents,
+      lagSeconds: lagEvents === 0 || this.#newestTime === 0 ? 0 : Math.max(0, (now - this.#newestTime) / 1000),
+      eventsPerSecond: this.#rate.perSecond(now),
+      inFlightEvents: this.#unsavedEvents,
       processedEvents: this.#processedEvents,
       failures: this.#failures,
+      failedAttempts: this.#failedAttempts,
       lastError: this.#lastError,
+      heldSequences: this.#held.size,
     }
   }
 
   /**
-   * Reads the checkpoint and begins to process. Does nothing when it runs already.
+   * Asks for the processor and begins to process. Does nothing when it runs already.
    * @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store
    */
   async start(): Promise<void> {
@@ -117,66 +177,313 @@ export class ProcessorRunner {
     if (!abort.signal.aborted) this.#loop = this.#run(abort.signal)
   }
 
-  /** Finishes the batch under way and saves, then stops. */
+  /** Finishes the batch under way and saves, then gives the processor back and stops. */
   async stop(): Promise<void> {
     this.#abort?.abort()
-    this.#stopping.notify()
+    this.#wake.notify()
     await this.#loop
     this.#abort = undefined
     this.#loop = undefined
+    this.#enter('stopped')
+  }
+
+  /** Looks at once whether something is to be done: after dead letters were retried or discarded, or it was paused. */
+  wake(): void {
+    this.#leaseUntil = 0
+    this.#wake.notify()
+  }
+
+  /**
+   * Waits until everything is processed that the event store holds now; dead letters stay behind.
+   * @param options a signal to give up
+   * @throws the signal's reason
+   */
+  async drain({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const head = await this.#eventStore.headPosition()
+    for (;;) {
+      signal?.throwIfAborted()
+      const seen = this.#moved.count
+      if (this.#position >= head || this.#state === 'stopped') return
+      await this.#moved.wait(seen, { signal })
+    }
   }
 
   async #readCheckpoint(): Promise<void> {
-    this.#position = await this.#processor.getCheckpoint()
-    const head = await this.#eventStore.headPosition()
-    if (this.#position > head) throw new CheckpointAheadError(this.#processor.processorName, this.#position, head)
+    this.#position = await this.processor.getCheckpoint()
+    this.#reached = this.#position
+    this.#unsavedEvents = 0
+    this.#headPosition = await this.#eventStore.headPosition()
+    if (this.#position > this.#headPosition) {
+      throw new CheckpointAheadError(this.processor.processorName, this.#position, this.#headPosition)
+    }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        if (this.#failures > 0) await this.#readCheckpoint()
+        if (!(await this.#ask())) {
+          await this.#rest(this.#leaseMs / 3, signal)
+          continue
+        }
+        await this.#readCheckpoint()
+        await this.#held.load(this.processor.progressStore)
+        this.#enter(this.#failures === 0 ? 'running' : 'retrying')
         await this.#follow(signal)
       } catch (error) {
-        this.#failures++
-        this.#lastError = error instanceof Error ? error.message : String(error)
-        this.#onError(error, this.status)
-        if (signal.aborted) return
-        const timeoutMs = retryDelayMs(this.#retryDelay, this.#failures, this.#random())
-        await this.#stopping.wait(this.#stopping.count, { signal, timeoutMs })
+        await this.#recover(error, signal)
       }
     }
+    await this.#giveBack()
+  }
+
+  /** @returns whether this runner has the processor */
+  async #ask(): Promise<boolean> {
+    const { processorName, progressStore } = this.processor
+    const progress = await progressStore.readProgress(processorName)
+    if (progress?.isPaused === true) {
+      await this.#giveBack()
+      this.#enter('paused')
+      return false
+    }
+    const now = this.#clock.now()
+    const request = { owner: this.#owner, now, leaseMs: this.#leaseMs }
+    this.#claim = await progressStore.claimProcessor(processorName, request)
+    if (this.#claim === undefined) {
+      this.#enter('waiting')
+      return false
+    }
+    this.#leaseUntil = now + this.#leaseMs
+    this.#progress = await progressStore.readProgress(processorName)
+    return true
+  }
+
+  async #giveBack(): Promise<void> {
+    const claim = this.#claim
+    this.#claim = undefined
+    try {
+      if (claim !== undefined) await this.processor.progressStore.releaseClaim(claim)
+    } catch {
+      // The claim ends by itself.
+    }
+  }
+
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    // Another owner, or another's hand on the dead letters: nothing has failed, the step is done again.
+    if (hasErrorCode(error, 'stale-owner') || hasErrorCode(error, 'dead-letters-changed')) return
+    this.#failures++
+    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#enter('retrying')
+    this.#onError(error, this.status)
+    if (!signal.aborted) await this.#rest(retryDelayMs(this.#policy.retryDelay, this.#failures, this.#random()), signal)
+  }
+
+  async #rest(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#wake.wait(this.#wake.count, { signal, timeoutMs, schedule: this.#clock.schedule })
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const batches = this.#eventStore.subscribe(this.#processor.subjectPatterns, {
+    const batches = this.#eventStore.subscribe(this.processor.subjectPatterns, {
       afterPosition: this.#position,
       batchSize: this.#batchSize,
-      signal,
     })
-    let reached = this.#position
-    let unsavedEvents = 0
-    for await (const { events, position } of batches) {
-      const unsavedEffects = await this.#processor.process(events)
-      reached = position
-      this.#processedEvents += events.length
-      unsavedEvents += events.length
-      // Over a backlog, many batches share a checkpoint and its commit.
-      const isBacklog = events.length === this.#batchSize && position < (await this.#eventStore.headPosition())
-      if (!isBacklog || unsavedEvents >= this.#eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects) {
-        await this.#saveCheckpoint(position)
-        unsavedEvents = 0
+    const iterator = batches[Symbol.asyncIterator]()
+    const arrivals = new Arrivals(iterator, this.#wake)
+    try {
+      while (!signal.aborted) {
+        const seen = this.#wake.count
+        if (!(await this.#tend(signal))) return
+        const batch = arrivals.take()
+        if (batch === undefined) {
+          await this.#wake.wait(seen, { signal, timeoutMs: this.#idleMs(), schedule: this.#clock.schedule })
+          continue
+        }
+        await this.#processBatch(batch, signal)
+        // A long backlog must not keep everyone else in this process from running.
+        await this.#nextTurn()
       }
-      // A long backlog must not keep everyone else in this process from running.
-      await nextTurn()
+      if (this.#reached > this.#position || this.#held.hasChanges) await this.#save(this.#reached)
+    } finally {
+      await iterator.return?.()
     }
-    if (reached > this.#position) await this.#saveCheckpoint(reached)
   }
 
-  async #saveCheckpoint(position: number): Promise<void> {
-    await this.#processor.saveCheckpoint(position)
+  /** How long nothing but a new event need be looked at. */
+  #idleMs(): number {
+    const now = this.#clock.now()
+    return Math.max(0, Math.min(this.#leaseUntil - (this.#leaseMs * 2) / 3, this.#held.dueAt) - now)
+  }
+
+  /** Shows a sign of life, and tries again what is due. @returns false when it is to be asked for, and read, anew */
+  async #tend(signal: AbortSignal): Promise<boolean> {
+    const now = this.#clock.now()
+    if (now >= this.#leaseUntil - (this.#leaseMs * 2) / 3 && this.#claim !== undefined) {
+      const leaseUntil = now + this.#leaseMs
+      const progress = await this.processor.progressStore.renewClaim(this.#claim, leaseUntil)
+      this.#leaseUntil = leaseUntil
+      this.#headPosition = await this.#eventStore.headPosition()
+      // A wake-up that was lost must not hold anything up for longer than this.
+      if (this.#headPosition > this.#reached && this.#reached === this.#lastReached) return false
+      this.#lastReached = this.#headPosition > this.#reached ? this.#reached : -1
+      if (progress.isPaused) {
+        if (this.#reached > this.#position || this.#held.hasChanges) await this.#save(this.#reached)
+        return false
+      }
+      if (progress.revision !== this.#progress?.revision) {
+        if (this.#reached > this.#position) {
+          const { revision } = this.#progress ?? { revision: 0 }
+          throw new DeadLettersChangedError(progress.processorName, revision, progress.revision)
+        }
+        this.#progress = progress
+        await this.#held.load(this.processor.progressStore)
+      }
+    }
+    for (const sequence of this.#held.due(mostRetriesPerTurn)) {
+      if (signal.aborted) break
+      await this.#retry(sequence, signal)
+    }
+    return true
+  }
+
+  async #processBatch({ events, position }: EventBatch, signal: AbortSignal): Promise<void> {
+    const live = this.#held.holdBack(events)
+    this.#unsavedEvents += events.length
+    const { failures, unsavedEffects } = await this.processor.process(live, this.#context(signal))
+    for (const failure of failures) {
+      this.#tellFailure(failure)
+      this.#held.hold(failure, live)
+    }
+    this.#seen(events, position)
+    // Over a backlog, many batches share a checkpoint and its commit.
+    this.#headPosition = Math.max(position, await this.#eventStore.headPosition())
+    const isBacklog = events.length === this.#batchSize && position < this.#headPosition
+    const isMuch = this.#unsavedEvents >= this.#eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
+    if (!isBacklog || isMuch || failures.length > 0) await this.#save(position)
+  }
+
+  #seen(events: readonly DomainEventEnvelope[], position: number): void {
+    this.#reached = position
+    this.#processedEvents += events.length
+    this.#rate.add(events.length, this.#clock.now())
+    const progress = this.#progress
+    if (progress !== undefined) this.#progress = { ...progress, seen: withSeen(progress.seen, events) }
+    const newest = events.at(-1)
+    if (newest !== undefined) this.#newestTime = Date.parse(newest.timestamp)
+  }
+
+  /** Processes the events of an aggregate that is held back, as far as that goes. */
+  async #retry(due: DeadLetterSequence, signal: AbortSignal): Promise<void> {
+    if (this.#reached > this.#position) await this.#save(this.#reached)
+    for (let fromVersion = due.fromSequence; ; ) {
+      const sequence = this.#held.get(due)
+      if (sequence === undefined) return
+      const { toSequence: toVersion } = sequence
+      const page = await this.#eventStore.loadEvents(due, { fromVersion, toVersion, limit: this.#batchSize })
+      const last = page.at(-1)
+      if (last === undefined) throw eventsMissing(this.processor.processorName, sequence)
+      const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
+      const { failures } = await this.processor.process(events, this.#context(signal))
+      const [failure] = failures
+      if (failure === undefined) {
+        const next =
+          last.sequence < toVersion ? { sequence: last.sequence + 1, position: last.position + 1 } : undefined
+        this.#held.advance(sequence, events.length, next)
+      } else {
+        this.#tellFailure(failure)
+        const before = events.filter((event) => event.sequence < failure.event.sequence)
+        this.#held.failAgain(sequence, failure, before.length)
+      }
+      await this.#save(this.#position)
+      if (failure !== undefined || last.sequence >= toVersion) return
+      fromVersion = last.sequence + 1
+    }
+  }
+
+  #context(signal: AbortSignal) {
+    return { replayUntil: this.#progress?.furthestPosition ?? 0, signal }
+  }
+
+  #tellFailure({ event, error }: EventFailure): void {
+    this.#failedAttempts++
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#lastError = `${event.eventType} at position ${event.position}: ${reason}`
+    this.#onError(error, this.status)
+  }
+
+  async #save(position: number): Promise<void> {
+    const { processorName } = this.processor
+    const [claim, progress] = [this.#claim, this.#progress]
+    if (claim === undefined || progress === undefined)
+      throw new Error(`Processor ${processorName} saves without a claim.`)
+    const leaseUntil = this.#clock.now() + this.#leaseMs
+    const { seen, revision: expectedRevision } = progress
+    const deadLetters = this.#held.changes()
+    const expectedPosition = this.#position
+    const save = { claim, expectedPosition, expectedRevision, position, seen, leaseUntil, deadLetters }
+    await this.processor.saveCheckpoint(save)
+    this.#leaseUntil = leaseUntil
+    this.#held.saved()
     this.#position = position
+    this.#unsavedEvents = 0
+    const furthestPosition = Math.max(progress.furthestPosition, position)
+    this.#progress = { ...progress, position, furthestPosition }
     this.#failures = 0
-    this.#lastError = undefined
+    if (deadLetters.length === 0) this.#lastError = undefined
+    this.#enter('running')
+  }
+
+  #enter(state: ProcessorStatus['state']): void {
+    this.#state = state
+    this.#moved.notify()
+  }
+}
+
+function eventsMissing(
+  processorName: string,
+  { aggregateType, aggregateId, fromSequence, toSequence }: DeadLetterSequence,
+) {
+  return new StoreCorruptError(
+    `Processor ${processorName}: events ${fromSequence} to ${toSequence} of ${aggregateType} ${JSON.stringify(aggregateId)} are held ` +
+      'back and are not in the event store. Does the processor belong to another event store? Restore a backup, or discard them.',
+  )
+}
+
+function subscriptionEnded(): StoreUnavailableError {
+  return new StoreUnavailableError('The event store ended a subscription that was to go on. It is asked again.')
+}
+
+/** Asks for batches one at a time, and wakes the runner when one has come. */
+class Arrivals {
+  readonly #iterator: AsyncIterator<EventBatch>
+  readonly #wake: Signal
+  #isAsked = false
+  #outcome: { readonly batch: EventBatch } | { readonly error: unknown } | undefined
+
+  constructor(iterator: AsyncIterator<EventBatch>, wake: Signal) {
+    this.#iterator = iterator
+    this.#wake = wake
+  }
+
+  /** @returns the batch that has come, undefined when none has */
+  take(): EventBatch | undefined {
+    const outcome = this.#outcome
+    this.#outcome = undefined
+    if (outcome === undefined) {
+      if (!this.#isAsked) void this.#ask()
+      return undefined
+    }
+    if ('error' in outcome) throw outcome.error
+    return outcome.batch
+  }
+
+  async #ask(): Promise<void> {
+    this.#isAsked = true
+    try {
+      const { done, value } = await this.#iterator.next()
+      this.#outcome = done === true ? { error: subscriptionEnded() } : { batch: value }
+    } catch (error) {
+      this.#outcome = { error }
+    }
+    this.#isAsked = false
+    this.#wake.notify()
   }
 }

@@ -20,26 +20,35 @@ export class Signal {
 
   /**
    * @param seen the count before the caller looked; returns at once when it is no longer the count
-   * @param options a signal, and a time after which to return anyway
+   * @param options a signal, a time after which to return anyway, and the clock that it goes by
    * @returns when it was notified since, aborted, or timed out
    */
   async wait(
     seen: number,
-    options?: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number },
+    options?: {
+      readonly signal?: AbortSignal | undefined
+      readonly timeoutMs?: number
+      readonly schedule?: (callback: () => void, delayMs: number) => () => void
+    },
   ): Promise<void> {
     const signal = options?.signal
     if (this.#count !== seen || signal?.aborted === true) return
     await new Promise<void>((resolve) => {
-      let timer: ReturnType<typeof setTimeout> | undefined
+      let cancel: (() => void) | undefined
       const wake = (): void => {
         this.#waiting.delete(wake)
         signal?.removeEventListener('abort', wake)
-        clearTimeout(timer)
+        cancel?.()
         resolve()
       }
       this.#waiting.add(wake)
       signal?.addEventListener('abort', wake, { once: true })
-      if (options?.timeoutMs !== undefined) timer = setTimeout(wake, options.timeoutMs)
+      if (options?.timeoutMs !== undefined) cancel = (options.schedule ?? scheduleTimer)(wake, options.timeoutMs)
     })
   }
+}
+
+function scheduleTimer(callback: () => void, delayMs: number): () => void {
+  const timer = setTimeout(callback, delayMs)
+  return () => clearTimeout(timer)
 }

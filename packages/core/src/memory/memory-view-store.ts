@@ -1,5 +1,6 @@
 /** A view store in memory. */
 
+import { ViewLiveError, ViewPromotedError } from '../errors/processing-errors.ts'
 import { StaleCheckpointError, StoreClosedError } from '../errors/store-errors.ts'
 import { encodeJson } from '../event-store/json.ts'
 import { Signal } from '../event-store/signal.ts'
@@ -10,18 +11,26 @@ import {
   compareStrings,
   indexValuesOf,
 } from '../read-side/index-values.ts'
-import type {
-  FindOptions,
-  FoundRow,
-  IndexValue,
-  ListOptions,
-  ViewCommit,
-  ViewDefinition,
-  ViewRow,
-  ViewStore,
+import {
+  type FindOptions,
+  type FoundRow,
+  type IndexValue,
+  type ListOptions,
+  type StoredView,
+  type ViewCommit,
+  type ViewDefinition,
+  type ViewRow,
+  type ViewStore,
+  viewKey,
 } from '../read-side/view-store.ts'
+import { MemoryProgressStore } from './memory-progress-store.ts'
 
-interface StoredView {
+interface KeptView {
+  readonly viewName: string
+  readonly version: number
+  readonly build: number
+  state: StoredView['state']
+  promotedAt: string | undefined
   checkpoint: number
   /** Documents as text, so that a reader can never change them. */
   readonly documents: Map<string, string>
@@ -30,7 +39,8 @@ interface StoredView {
 /** Keeps documents in maps and looks through all of them to find some: for tests and small data. */
 export class MemoryViewStore implements ViewStore {
   readonly committed: Signal = new Signal()
-  readonly #views = new Map<string, StoredView>()
+  readonly progressStore: MemoryProgressStore = new MemoryProgressStore(this.committed)
+  readonly #views = new Map<string, KeptView>()
   #isClosed = false
 
   async openView(view: ViewDefinition): Promise<void> {
@@ -84,6 +94,7 @@ export class MemoryViewStore implements ViewStore {
       throw new StaleCheckpointError(view.viewName, commit.expectedCheckpoint, stored.checkpoint)
     }
     // Everything that can fail comes before the first change.
+    if (commit.progress !== undefined) this.progressStore.checkSave(commit.progress)
     const texts = commit.changes.map(({ id, after }) => {
       for (const index of Object.keys(view.indexes)) indexValuesOf(view, index, after)
       return { id, text: after === undefined ? undefined : encodeJson(after).text }
@@ -93,6 +104,38 @@ export class MemoryViewStore implements ViewStore {
       else stored.documents.set(id, text)
     }
     stored.checkpoint = commit.position
+    if (commit.progress !== undefined) this.progressStore.applySave(commit.progress)
+    this.committed.notify()
+  }
+
+  async listViews(viewName?: string): Promise<readonly StoredView[]> {
+    this.#assertOpen()
+    const all = [...this.#views.values()].filter((view) => viewName === undefined || view.viewName === viewName)
+    all.sort(
+      (one, other) =>
+        compareStrings(one.viewName, other.viewName) || one.version - other.version || one.build - other.build,
+    )
+    return all.map(({ documents, ...view }) => view)
+  }
+
+  async promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void> {
+    const promoted = this.#open(view)
+    const live = [...this.#views.values()].find(({ viewName, state }) => viewName === view.viewName && state === 'live')
+    const actualLive = live === undefined ? undefined : viewKey(live)
+    if (actualLive !== expectedLive) throw new ViewPromotedError(viewKey(view), expectedLive, actualLive)
+    if (live !== undefined) live.state = 'retired'
+    promoted.state = 'live'
+    promoted.promotedAt = new Date(now).toISOString()
+    this.committed.notify()
+  }
+
+  async dropView(view: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): Promise<void> {
+    this.#assertOpen()
+    const key = viewKey(view)
+    const kept = this.#views.get(key)
+    if (kept?.state === 'live') throw new ViewLiveError(key)
+    this.#views.delete(key)
+    this.progressStore.drop(key)
     this.committed.notify()
   }
 
@@ -109,12 +152,25 @@ export class MemoryViewStore implements ViewStore {
     return [...this.#open(view).documents].map(([id, text]) => ({ id, view: JSON.parse(text) as unknown }))
   }
 
-  #open(view: ViewDefinition): StoredView {
+  #assertOpen(): void {
     if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
-    const key = `${view.viewName} ${view.version}`
+  }
+
+  #open(view: ViewDefinition): KeptView {
+    this.#assertOpen()
+    const key = viewKey(view)
     const known = this.#views.get(key)
     if (known !== undefined) return known
-    const opened: StoredView = { checkpoint: 0, documents: new Map() }
+    const { viewName, version, build = 1 } = view
+    const opened: KeptView = {
+      viewName,
+      version,
+      build,
+      state: 'building',
+      promotedAt: undefined,
+      checkpoint: 0,
+      documents: new Map(),
+    }
     this.#views.set(key, opened)
     return opened
   }

@@ -1,11 +1,26 @@
 /** Keeps a projection's view up to date: the event processor behind every projection. */
 
-import type { EventProcessor } from '../event-processing/event-processor.ts'
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { type Clock, systemClock } from '../event-processing/clock.ts'
+import { aggregateKey } from '../event-processing/dead-letter.ts'
+import type { EventFailure, EventProcessor, ProcessResult } from '../event-processing/event-processor.ts'
+import type { ProgressSave, ProgressStore } from '../event-processing/progress-store.ts'
+import { runInLanes, withTimeout } from '../event-processing/run-in-lanes.ts'
 import { decodeEvent } from '../event-store/domain-event.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import { EventViews } from './event-views.ts'
 import type { ProjectionDefinition } from './projection.ts'
-import type { ViewStore } from './view-store.ts'
-import { ViewSession } from './views.ts'
+import { ChangeFailure, ViewSession } from './view-session.ts'
+import { type ViewStore, viewKey } from './view-store.ts'
+
+/** Options of a {@link ProjectionProcessor}. */
+export interface ProjectionProcessorOptions {
+  /** How many asynchronous handlers run at once, of different aggregates each; 1 when left out. */
+  readonly concurrency?: number
+  /** How long an asynchronous handler may take; 30,000 ms when left out. */
+  readonly handlerTimeoutMs?: number
+  readonly clock?: Clock
+}
 
 /**
  * Applies events to a view. Documents and checkpoint are committed together, so no event counts twice.
@@ -14,42 +29,121 @@ import { ViewSession } from './views.ts'
 export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   readonly #projection: ProjectionDefinition<TView>
   readonly #viewStore: ViewStore
-  #session: ViewSession<TView>
-  #checkpoint = 0
+  readonly #concurrency: number
+  readonly #handlerTimeoutMs: number
+  readonly #clock: Clock
+  #session: ViewSession<TView, DomainEventEnvelope>
 
-  constructor(projection: ProjectionDefinition<TView>, viewStore: ViewStore) {
+  constructor(projection: ProjectionDefinition<TView>, viewStore: ViewStore, options: ProjectionProcessorOptions = {}) {
+    checkOptions('ProjectionProcessor', options, ['concurrency', 'handlerTimeoutMs', 'clock'])
     this.#projection = projection
     this.#viewStore = viewStore
+    this.#concurrency = checkWholeNumber('ProjectionProcessor', 'concurrency', options.concurrency ?? 1, { least: 1 })
+    this.#handlerTimeoutMs = checkWholeNumber(
+      'ProjectionProcessor',
+      'handlerTimeoutMs',
+      options.handlerTimeoutMs ?? 30_000,
+      { least: 1 },
+    )
+    this.#clock = options.clock ?? systemClock
     this.#session = new ViewSession(viewStore, projection)
   }
 
   get processorName(): string {
-    return this.#projection.viewName
+    return viewKey(this.#projection)
   }
 
   get subjectPatterns(): readonly string[] {
     return this.#projection.subjectPatterns
   }
 
+  get progressStore(): ProgressStore {
+    return this.#viewStore.progressStore
+  }
+
   async getCheckpoint(): Promise<number> {
     this.#session = new ViewSession(this.#viewStore, this.#projection)
     await this.#viewStore.openView(this.#projection)
-    this.#checkpoint = await this.#viewStore.getCheckpoint(this.#projection)
-    return this.#checkpoint
+    return await this.#viewStore.getCheckpoint(this.#projection)
   }
 
-  async process(events: readonly DomainEventEnvelope[]): Promise<number> {
-    for (const envelope of events) {
-      const event = decodeEvent(envelope, this.#projection.upcasters.get(envelope.aggregateType))
-      const handling = this.#projection.project(event, this.#session)
-      if (handling !== undefined) await handling
+  /**
+   * Handlers change nothing but the session, so a batch in which an event fails is undone and done again without that event
+   * and those that must not overtake it.
+   */
+  async process(events: readonly DomainEventEnvelope[]): Promise<ProcessResult> {
+    const session = this.#session
+    const failures = new Map<string, EventFailure>()
+    let handled = events
+    for (;;) {
+      session.beginBatch()
+      const failure = await this.#tryAll(session, handled)
+      session.assertStoreWorks()
+      if (failure === undefined) break
+      session.rollbackBatch()
+      failures.set(aggregateKey(failure.event), failure)
+      handled = handled.filter((event) => {
+        const failed = failures.size === 0 ? undefined : failures.get(aggregateKey(event))
+        return failed === undefined || event.sequence < failed.event.sequence
+      })
     }
-    await this.#session.apply()
-    return this.#session.touchedDocuments
+    return { unsavedEffects: session.touchedDocuments, failures: [...failures.values()] }
   }
 
-  async saveCheckpoint(position: number): Promise<void> {
-    await this.#session.commit(this.#checkpoint, position)
-    this.#checkpoint = position
+  async saveCheckpoint(save: ProgressSave): Promise<void> {
+    await this.#session.commit({ expectedCheckpoint: save.expectedPosition, position: save.position, progress: save })
+  }
+
+  /** @returns the first event that failed: later ones may have failed only because of it */
+  async #tryAll(
+    session: ViewSession<TView, DomainEventEnvelope>,
+    events: readonly DomainEventEnvelope[],
+  ): Promise<EventFailure | undefined> {
+    let first: EventFailure | undefined
+    const fail = (event: DomainEventEnvelope, error: unknown): void => {
+      const failed = error instanceof ChangeFailure ? { event: error.cause, error: error.error } : { event, error }
+      if (first === undefined || failed.event.position < first.event.position) first = failed
+    }
+    await runInLanes(events, this.#concurrency, (event) => {
+      if (first !== undefined) return undefined
+      const views = new EventViews(session, this.#projection.viewName, event)
+      try {
+        const decoded = decodeEvent(event, this.#projection.upcasters.get(event.aggregateType))
+        const handling = this.#projection.project(decoded, views)
+        if (handling === undefined) {
+          views.end()
+          return undefined
+        }
+        return this.#finish(handling, event, views, fail)
+      } catch (error) {
+        views.end()
+        fail(event, error)
+        return undefined
+      }
+    })
+    if (first !== undefined) return first
+    try {
+      await session.apply()
+    } catch (error) {
+      if (!(error instanceof ChangeFailure)) throw error
+      return { event: error.cause as DomainEventEnvelope, error: error.error }
+    }
+    return undefined
+  }
+
+  async #finish(
+    handling: Promise<void>,
+    event: DomainEventEnvelope,
+    views: EventViews<TView>,
+    fail: (event: DomainEventEnvelope, error: unknown) => void,
+  ): Promise<void> {
+    const subject = (): string => `${this.#projection.viewName}: the handler of ${event.eventType} at ${event.position}`
+    try {
+      await withTimeout(handling, this.#handlerTimeoutMs, subject, this.#clock)
+    } catch (error) {
+      fail(event, error)
+    } finally {
+      views.end()
+    }
   }
 }

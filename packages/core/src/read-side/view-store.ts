@@ -1,5 +1,6 @@
 /** The port that every view store implements. */
 
+import type { ProgressSave, ProgressStore } from '../event-processing/progress-store.ts'
 import type { Signal } from '../event-store/signal.ts'
 
 /** What an index is over: a string or a finite number. */
@@ -14,7 +15,18 @@ export interface ViewDefinition {
   readonly viewName: string
   /** Another version is another view, built from the beginning. From 1. */
   readonly version: number
+  /** Each time the same version is built anew, another number: from 1, which is also meant when it is left out. */
+  readonly build?: number
   readonly indexes: Readonly<Record<string, IndexFunction>>
+}
+
+/** @returns a name for one build of one version of a view: `PersonView@2`, or `PersonView@2.3` for its third build */
+export function viewKey({
+  viewName,
+  version,
+  build = 1,
+}: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): string {
+  return build === 1 ? `${viewName}@${version}` : `${viewName}@${version}.${build}`
 }
 
 /** One stored view document. */
@@ -73,6 +85,20 @@ export interface ViewCommit {
   readonly position: number
   /** At most one per document. */
   readonly changes: readonly ViewChange[]
+  /** The progress of the processor that computed them, saved in the same transaction. */
+  readonly progress?: ProgressSave
+}
+
+/** One build of a view, as a store knows it. */
+export interface StoredView {
+  readonly viewName: string
+  readonly version: number
+  readonly build: number
+  /** `building`: queries do not read it yet. `live`: they do. `retired`: they did before another one took its place. */
+  readonly state: 'building' | 'live' | 'retired'
+  readonly checkpoint: number
+  /** When it became live the last time, ISO-8601. */
+  readonly promotedAt: string | undefined
 }
 
 /**
@@ -83,8 +109,13 @@ export interface ViewCommit {
 export interface ViewStore extends AsyncDisposable {
   /** Is notified after each commit in this process. */
   readonly committed: Signal
+  /** The progress of the processors that keep the views, in the same place: one commit saves both. */
+  readonly progressStore: ProgressStore
 
-  /** Makes the view ready for use. Must be called before anything else is done with it. May be called again. */
+  /**
+   * Makes the view ready for use; a new one is `building`. Must be called before anything else is done with it. May be
+   * called again.
+   */
   openView(view: ViewDefinition): Promise<void>
   /** @returns the position up to which the view has seen everything, 0 when it is new */
   getCheckpoint(view: ViewDefinition): Promise<number>
@@ -101,9 +132,25 @@ export interface ViewStore extends AsyncDisposable {
   /** @returns how many documents the view has; with an index and a value, how many are found under it */
   count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number>
   /**
-   * Applies changes and the new checkpoint: all or nothing.
+   * Applies changes, the new checkpoint, and the processor's progress when it is given: all or nothing.
    * @throws {StaleCheckpointError} when the view's checkpoint is not the expected one
+   * @throws {StaleOwnerError | DeadLettersChangedError} as {@link ProgressStore.saveProgress} does
    */
   commit(view: ViewDefinition, commit: ViewCommit): Promise<void>
+  /** @returns every build of every version of a view, or of all views, by name, version and build */
+  listViews(viewName?: string): Promise<readonly StoredView[]>
+  /**
+   * Makes a build the live one and retires the one before, both at once.
+   * @param view opened before
+   * @param expectedLive key of the build that is live now (see {@link viewKey}), undefined when there is none
+   * @param now milliseconds since 1970
+   * @throws {ViewPromotedError} when another build is live than expected
+   */
+  promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void>
+  /**
+   * Deletes a build with its documents, its progress and its dead letters. Does nothing when there is none.
+   * @throws {ViewLiveError} when it is live
+   */
+  dropView(view: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): Promise<void>
   close(): Promise<void>
 }

@@ -1,0 +1,128 @@
+/** Errors about processors. */
+
+import { CimError } from './cim-error.ts'
+
+/** Another runner has taken the processor over. Nothing was changed. */
+export class StaleOwnerError extends CimError {
+  override readonly name = 'StaleOwnerError'
+  readonly code = 'stale-owner'
+  readonly processor: string
+  readonly epoch: number
+
+  constructor(processor: string, epoch: number, actualEpoch: number) {
+    super(
+      `Processor ${processor}: epoch ${epoch} is over, another runner has taken it over with epoch ${actualEpoch}. ` +
+        'Nothing was saved; ask for the processor again.',
+    )
+    this.processor = processor
+    this.epoch = epoch
+  }
+}
+
+/** Somebody retried or discarded dead letters meanwhile. Nothing was changed; read them anew and go on from the checkpoint. */
+export class DeadLettersChangedError extends CimError {
+  override readonly name = 'DeadLettersChangedError'
+  readonly code = 'dead-letters-changed'
+  readonly processor: string
+
+  constructor(processor: string, expectedRevision: number, actualRevision: number) {
+    super(
+      `Processor ${processor}: its dead letters have revision ${actualRevision}, the step was computed with ${expectedRevision}. ` +
+        'Nothing was saved; read them anew and go on from the checkpoint.',
+    )
+    this.processor = processor
+  }
+}
+
+/** The processor is being run, and must not be for what was asked. */
+export class ProcessorOwnedError extends CimError {
+  override readonly name = 'ProcessorOwnedError'
+  readonly code = 'processor-owned'
+  readonly processor: string
+
+  constructor(processor: string, owner: string) {
+    super(`Processor ${processor} is run by ${owner}. Pause it, wait until it has stopped, and repeat.`)
+    this.processor = processor
+  }
+}
+
+/** So many aggregates cannot be processed that something general must be wrong. The processor waits and tries again. */
+export class TooManyDeadLettersError extends CimError {
+  override readonly name = 'TooManyDeadLettersError'
+  readonly code = 'too-many-dead-letters'
+  readonly processor: string
+  readonly limit: number
+
+  constructor(processor: string, limit: number, options?: ErrorOptions) {
+    super(
+      `Processor ${processor} holds back the events of ${limit} aggregates and cannot go on. Mend what makes them fail, then ` +
+        'retry or discard its dead letters.',
+      options,
+    )
+    this.processor = processor
+    this.limit = limit
+  }
+}
+
+/** A handler took too long. What it did has no effect. */
+export class HandlerTimeoutError extends CimError {
+  override readonly name = 'HandlerTimeoutError'
+  readonly code = 'handler-timeout'
+
+  constructor(subject: string, timeoutMs: number) {
+    super(`${subject} was not done after ${timeoutMs} ms. Let it do less or wait less, or allow more time.`)
+  }
+}
+
+/** A handler asked for a change after it had ended. The change has no effect. */
+export class LateChangeError extends CimError {
+  override readonly name = 'LateChangeError'
+  readonly code = 'late-change'
+
+  constructor(subject: string) {
+    super(`${subject} used its views after it had ended: await everything that it begins.`)
+  }
+}
+
+/** Another build of the view is live than expected. Nothing was changed. */
+export class ViewPromotedError extends CimError {
+  override readonly name = 'ViewPromotedError'
+  readonly code = 'view-promoted'
+  readonly view: string
+
+  constructor(view: string, expectedLive: string | undefined, actualLive: string | undefined) {
+    super(
+      `${view} cannot be promoted: ${expectedLive ?? 'no build'} was expected to be live, ${actualLive ?? 'none'} is. ` +
+        'Look at the builds again, and decide anew.',
+    )
+    this.view = view
+  }
+}
+
+/** The build of the view is live, and cannot be dropped. */
+export class ViewLiveError extends CimError {
+  override readonly name = 'ViewLiveError'
+  readonly code = 'view-live'
+  readonly view: string
+
+  constructor(view: string) {
+    super(`${view} is live: queries read it. Promote another build before it is dropped.`)
+    this.view = view
+  }
+}
+
+/** The view is still being built. */
+export class ViewNotReadyError extends CimError {
+  override readonly name = 'ViewNotReadyError'
+  readonly code = 'view-not-ready'
+  readonly view: string
+  readonly position: number
+  readonly headPosition: number
+
+  constructor(view: string, position: number, headPosition: number) {
+    super(`${view} is being built: it is at position ${position} of ${headPosition}. Ask again when it is ready.`)
+    this.view = view
+    this.position = position
+    this.headPosition = headPosition
+  }
+}

@@ -1,0 +1,62 @@
+/** Handles events of one aggregate in order, and those of different aggregates side by side. */
+
+import { HandlerTimeoutError } from '../errors/processing-errors.ts'
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import type { Clock } from './clock.ts'
+import { aggregateKey } from './dead-letter.ts'
+
+/**
+ * @param events in order
+ * @param concurrency how many handlers run at once; 1: one after the other, in the order of positions
+ * @param handle begins to handle an event; an aggregate's next event waits for it. Must not throw.
+ */
+export async function runInLanes(
+  events: readonly DomainEventEnvelope[],
+  concurrency: number,
+  handle: (event: DomainEventEnvelope) => Promise<void> | undefined,
+): Promise<void> {
+  if (concurrency === 1) {
+    for (const event of events) {
+      const handling = handle(event)
+      if (handling !== undefined) await handling
+    }
+    return
+  }
+  const lanes = new Map<string, DomainEventEnvelope[]>()
+  for (const event of events) {
+    const key = aggregateKey(event)
+    const lane = lanes.get(key)
+    if (lane === undefined) lanes.set(key, [event])
+    else lane.push(event)
+  }
+  const waiting = lanes.values()
+  const work = async (): Promise<void> => {
+    for (const lane of waiting) {
+      for (const event of lane) {
+        const handling = handle(event)
+        if (handling !== undefined) await handling
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, lanes.size) }, work))
+}
+
+/**
+ * @param work under way
+ * @param subject what it is, for the message
+ * @throws {HandlerTimeoutError} when it takes longer than so many milliseconds; it then runs on, and nobody listens
+ */
+export async function withTimeout<TResult>(
+  work: Promise<TResult>,
+  timeoutMs: number,
+  subject: () => string,
+  clock: Clock,
+): Promise<TResult> {
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.schedule(() => late.reject(new HandlerTimeoutError(subject(), timeoutMs)), timeoutMs)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    cancel()
+  }
+}
