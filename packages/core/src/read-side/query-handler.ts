@@ -7,7 +7,7 @@ import { waitForPosition } from './consistency.ts'
 import type { ProjectionDefinition } from './projection.ts'
 import type { Query, QueryDefinition, Read } from './query.ts'
 import { createReadModel } from './read-model.ts'
-import type { ViewStore } from './view-store.ts'
+import type { ViewDefinition, ViewStore } from './view-store.ts'
 
 /** What a {@link QueryHandler} needs. */
 export interface QueryHandlerOptions {
@@ -15,6 +15,11 @@ export interface QueryHandlerOptions {
   /** The projections whose views may be read. */
   readonly projections: readonly ProjectionDefinition[]
   readonly queries: readonly QueryDefinition[]
+  /**
+   * Says which build of a projection's view queries read; its first one when left out.
+   * @throws {ViewNotReadyError} (the function) while there is none to read
+   */
+  readonly liveView?: (projection: ProjectionDefinition) => Promise<ViewDefinition>
   /** The longest wait that a query may ask for, in milliseconds; 30,000 when left out. */
   readonly maxWaitMs?: number
   /** The clock, milliseconds since 1970. */
@@ -31,13 +36,15 @@ export class QueryHandler {
   readonly #viewStore: ViewStore
   readonly #projections: ReadonlySet<ProjectionDefinition>
   readonly #queries = new Map<string, QueryDefinition>()
+  readonly #liveView: (projection: ProjectionDefinition) => Promise<ViewDefinition>
   readonly #maxWaitMs: number
   readonly #now: () => number
 
   constructor(options: QueryHandlerOptions) {
-    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'maxWaitMs', 'now'])
+    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'liveView', 'maxWaitMs', 'now'])
     this.#viewStore = options.viewStore
     this.#projections = new Set(options.projections)
+    this.#liveView = options.liveView ?? (async (projection) => projection)
     this.#maxWaitMs = checkWholeNumber('QueryHandler', 'maxWaitMs', options.maxWaitMs ?? 30_000, { least: 0 })
     this.#now = options.now ?? Date.now
     for (const query of options.queries) {
@@ -54,6 +61,7 @@ export class QueryHandler {
    * @throws {UnknownNameError} when no such query is defined
    * @throws {ValidationError} when the parameters do not fit the query's schema
    * @throws {ConsistencyTimeoutError} when a view did not reach the position in time
+   * @throws {ViewNotReadyError} when a view is being built for the first time
    */
   async handle(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
     const definition = this.#queries.get(query.queryType)
@@ -79,9 +87,14 @@ export class QueryHandler {
           [...this.#projections].map(({ viewName }) => viewName),
         )
       }
-      return createReadModel(this.#viewStore, projection, () =>
-        waitForPosition(this.#viewStore, projection, consistency),
-      )
+      // Asked for once: all reads of a query are of the same build.
+      let live: Promise<ViewDefinition> | undefined
+      return createReadModel(this.#viewStore, async () => {
+        live ??= this.#liveView(projection as ProjectionDefinition)
+        const view = await live
+        await waitForPosition(this.#viewStore, view, consistency)
+        return view
+      })
     }
     return definition.handle(parameters, read, { now: new Date(this.#now()).toISOString() })
   }

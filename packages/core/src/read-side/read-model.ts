@@ -31,40 +31,38 @@ export interface ReadModel<TView = unknown, TIndex extends string = string> {
 
 /**
  * @param viewStore where the view is
- * @param view which one
- * @param ready is awaited before every read; waits for the consistency that was asked for
+ * @param ready is awaited before every read: waits for the consistency that was asked for, and gives the build to read
  */
 export function createReadModel<TView, TIndex extends string>(
   viewStore: ViewStore,
-  view: ViewDefinition,
-  ready: () => Promise<void>,
+  ready: () => Promise<ViewDefinition>,
 ): ReadModel<TView, TIndex> {
   return {
     async get(id) {
-      await ready()
+      const view = await ready()
       const known = id.toWellFormed()
       return (await viewStore.getMany(view, [known])).get(known) as TView | undefined
     },
     async getMany(ids) {
-      await ready()
+      const view = await ready()
       const known = ids.map((id) => id.toWellFormed())
       const found = await viewStore.getMany(view, known)
       return known.flatMap((id) => (found.has(id) ? [found.get(id) as TView] : []))
     },
     async find(index, options) {
-      await ready()
+      const view = await ready()
       return (await viewStore.find(view, index, options)).map((row) => row.view as TView)
     },
     async findRows(index, options) {
-      await ready()
+      const view = await ready()
       return (await viewStore.find(view, index, options)) as readonly FoundRow<TView>[]
     },
     async list(options) {
-      await ready()
+      const view = await ready()
       return (await viewStore.list(view, options)) as readonly ViewRow<TView>[]
     },
     async count(index, equals) {
-      await ready()
+      const view = await ready()
       return viewStore.count(view, index, equals)
     },
   }
