@@ -2,6 +2,8 @@
 
 // Application
 export { Application, type ApplicationOptions } from './application/application.ts'
+export type { DocumentDifference, ViewComparison } from './application/compare-builds.ts'
+export { type ViewBuild, ViewBuilds, type ViewBuildsOptions } from './application/view-builds.ts'
 // Errors
 export { checkOptions, checkWholeNumber } from './errors/check-options.ts'
 export { CimError, hasErrorCode, isCimError } from './errors/cim-error.ts'
@@ -154,7 +156,7 @@ export {
   type QueryOptions,
   type Read,
 } from './read-side/query.ts'
-export { QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
+export { type LiveView, QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
 export { createReadModel, type ReadModel } from './read-side/read-model.ts'
 export { ChangeFailure, ViewSession } from './read-side/view-session.ts'
 export {

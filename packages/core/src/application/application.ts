@@ -23,6 +23,7 @@ import {
 } from '../write-side/command-handler.ts'
 import type { LoadedAggregate } from '../write-side/load-aggregate.ts'
 import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
+import { ViewBuilds } from './view-builds.ts'
 
 /** What an {@link Application} is made of. */
 export interface ApplicationOptions {
@@ -67,7 +68,8 @@ export class Application implements AsyncDisposable {
   readonly queries: readonly QueryDefinition[]
   readonly #commandHandler: CommandHandler
   readonly #queryHandler: QueryHandler
-  readonly #runners: readonly ProcessorRunner[]
+  /** The builds of every view: to rebuild, compare, promote and roll back. */
+  readonly viewBuilds: ViewBuilds
 
   constructor(options: ApplicationOptions) {
     checkOptions('Application', options, optionNames)
@@ -96,22 +98,29 @@ export class Application implements AsyncDisposable {
       ),
       ...(authorize === undefined ? undefined : { authorize }),
     })
-    this.#queryHandler = new QueryHandler({ ...clock, viewStore, projections, queries })
-    this.#runners = projections.map((projection) => {
+    const createRunner = (projection: ProjectionDefinition): ProcessorRunner => {
       const { concurrency, handlerTimeoutMs, ...runner } = options.processors ?? {}
       const processor = new ProjectionProcessor(projection, viewStore, {
         ...(concurrency === undefined ? undefined : { concurrency }),
         ...(handlerTimeoutMs === undefined ? undefined : { handlerTimeoutMs }),
       })
       return new ProcessorRunner({ ...runner, eventStore, processor })
+    }
+    const now = options.now ?? Date.now
+    this.viewBuilds = new ViewBuilds({ eventStore, viewStore, projections, createRunner, now })
+    this.#queryHandler = new QueryHandler({
+      ...clock,
+      viewStore,
+      projections,
+      queries,
+      liveView: (projection, wait) => this.viewBuilds.liveView(projection, wait),
     })
   }
 
-  /** Opens every view, then starts every processor from its checkpoint. */
+  /** Starts every processor from its checkpoint. @see {@link ViewBuilds.start} */
   async start(): Promise<void> {
     try {
-      for (const projection of this.projections) await this.viewStore.openView(projection)
-      for (const runner of this.#runners) await runner.start()
+      await this.viewBuilds.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -120,7 +129,7 @@ export class Application implements AsyncDisposable {
 
   /** Lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
-    await Promise.all(this.#runners.map((runner) => runner.stop()))
+    await this.viewBuilds.stop()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -129,7 +138,7 @@ export class Application implements AsyncDisposable {
 
   /** How every processor is doing. */
   get processors(): readonly ProcessorStatus[] {
-    return this.#runners.map(({ status }) => status)
+    return this.viewBuilds.runners.map(({ status }) => status)
   }
 
   /** Handles a command. @see {@link CommandHandler.handle} */

@@ -17,14 +17,23 @@ export interface QueryHandlerOptions {
   readonly queries: readonly QueryDefinition[]
   /**
    * Says which build of a projection's view queries read; its first one when left out.
-   * @throws {ViewNotReadyError} (the function) while there is none to read
    */
-  readonly liveView?: (projection: ProjectionDefinition) => Promise<ViewDefinition>
+  readonly liveView?: LiveView
   /** The longest wait that a query may ask for, in milliseconds; 30,000 when left out. */
   readonly maxWaitMs?: number
   /** The clock, milliseconds since 1970. */
   readonly now?: () => number
 }
+
+/**
+ * @param wait how long to wait for a view that is being built for the first time, in milliseconds
+ * @returns the build that queries read
+ * @throws {ViewNotReadyError} when there is none to read
+ */
+export type LiveView = (
+  projection: ProjectionDefinition,
+  wait: { readonly waitMs: number; readonly signal?: AbortSignal },
+) => Promise<ViewDefinition>
 
 const defaultWaitMs = 2000
 
@@ -36,7 +45,7 @@ export class QueryHandler {
   readonly #viewStore: ViewStore
   readonly #projections: ReadonlySet<ProjectionDefinition>
   readonly #queries = new Map<string, QueryDefinition>()
-  readonly #liveView: (projection: ProjectionDefinition) => Promise<ViewDefinition>
+  readonly #liveView: LiveView
   readonly #maxWaitMs: number
   readonly #now: () => number
 
@@ -79,6 +88,9 @@ export class QueryHandler {
       waitMs,
       ...(options?.signal === undefined ? undefined : { signal: options.signal }),
     }
+    // Whoever asks for nothing special does not want to wait for a view to be built either.
+    const isPatient = afterPosition > 0 || query.waitMs !== undefined
+    const patience = { ...consistency, waitMs: isPatient ? waitMs : 0 }
     const read: Read = (projection) => {
       if (!this.#projections.has(projection)) {
         throw new UnknownNameError(
@@ -90,7 +102,7 @@ export class QueryHandler {
       // Asked for once: all reads of a query are of the same build.
       let live: Promise<ViewDefinition> | undefined
       return createReadModel(this.#viewStore, async () => {
-        live ??= this.#liveView(projection as ProjectionDefinition)
+        live ??= this.#liveView(projection as ProjectionDefinition, patience)
         const view = await live
         await waitForPosition(this.#viewStore, view, consistency)
         return view
