@@ -43,7 +43,7 @@ describe('an application', () => {
     assert.deepEqual(await application.answer(query), answer)
     assert.deepEqual(
       application.processors.map(({ processorName, state, failures }) => ({ processorName, state, failures })),
-      [{ processorName: 'BalanceView', state: 'running', failures: 0 }],
+      [{ processorName: 'BalanceView@1', state: 'running', failures: 0 }],
     )
   })
 

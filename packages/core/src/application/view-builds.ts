@@ -83,7 +83,6 @@ export class ViewBuilds {
     await Promise.all(this.runners.map((runner) => runner.stop()))
     await Promise.all(this.#promotions)
     this.#promotions = []
-    this.#running.clear()
     this.#live.clear()
   }
 
@@ -252,7 +251,11 @@ export class ViewBuilds {
   async #run(view: ProjectionDefinition): Promise<ProcessorRunner> {
     const key = viewKey(view)
     const known = this.#running.get(key)
-    if (known !== undefined) return known.runner
+    if (known !== undefined) {
+      // It may have been stopped with the application.
+      await known.runner.start()
+      return known.runner
+    }
     await this.#options.viewStore.openView(view)
     const runner = this.#options.createRunner(view)
     this.#running.set(key, { view, runner })

@@ -47,7 +47,14 @@ export class InvalidDefinitionError extends CimError {
 /** A name that nothing was defined under. */
 export class UnknownNameError extends CimError {
   override readonly name = 'UnknownNameError'
-  readonly code: 'unknown-command' | 'unknown-query' | 'unknown-aggregate-type' | 'unknown-view' | 'unknown-index'
+  readonly code:
+    | 'unknown-command'
+    | 'unknown-query'
+    | 'unknown-aggregate-type'
+    | 'unknown-view'
+    | 'unknown-view-build'
+    | 'unknown-index'
+    | 'unknown-processor'
   readonly unknownName: string
 
   constructor(code: UnknownNameError['code'], unknownName: string, knownNames: Iterable<string>) {

@@ -174,7 +174,9 @@ export class ProcessorRunner {
       throw error
     }
     // It may have been stopped meanwhile.
-    if (!abort.signal.aborted) this.#loop = this.#run(abort.signal)
+    if (abort.signal.aborted) return
+    this.#enter('waiting')
+    this.#loop = this.#run(abort.signal)
   }
 
   /** Finishes the batch under way and saves, then gives the processor back and stops. */

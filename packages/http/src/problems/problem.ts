@@ -58,6 +58,7 @@ function membersOf(code: string, error: unknown): Readonly<Record<string, unknow
       return { aggregateType, aggregateId, expectedVersion, actualVersion }
     }
     case 'consistency-timeout':
+    case 'view-not-ready':
     case 'payload-too-large':
     case 'command-id-reused':
       return fieldsOf(error)

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ViewNotReadyError } from '../errors/processing-errors.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import { MemoryEventStore } from '../memory/memory-event-store.ts'
+import { MemoryViewStore } from '../memory/memory-view-store.ts'
+import { defineProjection, type ProjectionDefinition } from '../read-side/projection.ts'
+import { defineQuery, type QueryDefinition } from '../read-side/query.ts'
+import type { BalanceView } from '../read-side/sample-balances.test.ts'
+import type { ViewStore } from '../read-side/view-store.ts'
+import { account, accountDefinition, appendDeposits, errorOf, shape, withHooks } from '../sample-account.test.ts'
+import { Application } from './application.ts'
+
+const waitMs = 30_000
+const view = shape<BalanceView>({ owner: 'string', balance: 'number' })
+
+/** A view of balances in that version; each deposit counts so many times. */
+function balancesOf(version: number, factor = () => 1) {
+  return defineProjection('BalanceView', {
+    from: [account],
+    schema: view,
+    version,
+    on: {
+      Deposited: ({ aggregateId, data }, views) =>
+        views.update(aggregateId, (before) => ({
+          owner: '',
+          balance: (before?.balance ?? 0) + data.amount * factor(),
+        })),
+    },
+  })
+}
+
+function open(
+  projection = balancesOf(1),
+  stores: { readonly eventStore?: EventStore; readonly viewStore?: ViewStore } = {},
+) {
+  const { eventStore = new MemoryEventStore(), viewStore = new MemoryViewStore() } = stores
+  const getBalance = defineQuery('GetBalance', {
+    parameters: shape<{ readonly id: string }>({ id: 'string' }),
+    result: view,
+    handle: ({ id }, read) => read(projection).get(id),
+  })
+  const application = new Application({
+    eventStore,
+    viewStore,
+    aggregates: [accountDefinition],
+    projections: [projection as ProjectionDefinition],
+    queries: [getBalance as QueryDefinition],
+  })
+  const balance = async (options?: { readonly afterPosition?: number; readonly waitMs?: number }) =>
+    (await application.query(getBalance, { id: 'a-1' }, options))?.balance
+  const states = async () => (await application.viewBuilds.list()).map(({ key, state }) => `${key} ${state}`)
+  return { application, eventStore, viewStore, balance, states, builds: application.viewBuilds }
+}
+
+describe('a view that was never built', () => {
+  test('is live at once when there is nothing to catch up with', async () => {
+    const { application, balance, states } = open()
+    await using _ = application
+    await application.start()
+    assert.equal(await balance(), undefined)
+    assert.deepEqual(await states(), ['BalanceView@1 live'])
+  })
+
+  test('is not read before it has caught up', async () => {
+    const eventStore = new MemoryEventStore()
+    await appendDeposits(eventStore, 'a-1', 1, 2)
+    const memory = new MemoryViewStore()
+    const gate = Promise.withResolvers<void>()
+    const viewStore = withHooks<ViewStore>(memory, {
+      commit: async (...commit) => {
+        await gate.promise
+        await memory.commit(...commit)
+      },
+    })
+    const { application, balance, states } = open(balancesOf(1), { eventStore, viewStore })
+    await using _ = application
+    await application.start()
+    const error = (await errorOf(balance(), 'view-not-ready')) as ViewNotReadyError
+    assert.deepEqual([error.view, error.position, error.headPosition], ['BalanceView', 0, 2])
+    const waiting = balance({ waitMs })
+    gate.resolve()
+    assert.equal(await waiting, 3)
+    assert.deepEqual(await states(), ['BalanceView@1 live'])
+  })
+})
+
+describe('a new version of a projection', () => {
+  test('is built beside the old one, which an old application goes on reading', async () => {
+    const { eventStore, viewStore, ...old } = open(balancesOf(1))
+    await using _ = old.application
+    await old.application.start()
+    await appendDeposits(eventStore, 'a-1', 5)
+    assert.equal(await old.balance({ afterPosition: 1, waitMs }), 5)
+    const next = open(
+      balancesOf(2, () => 100),
+      { eventStore, viewStore },
+    )
+    await using __ = next.application
+    await next.application.start()
+    assert.equal(await next.balance({ waitMs }), 500)
+    assert.deepEqual(await next.states(), ['BalanceView@1 retired', 'BalanceView@2 live'])
+    await appendDeposits(eventStore, 'a-1', 1)
+    assert.equal(await old.balance({ afterPosition: 2, waitMs }), 6)
+    assert.equal(await next.balance({ afterPosition: 2, waitMs }), 600)
+  })
+})
+
+describe('a rebuild', () => {
+  test('is read only once it is promoted, and can be rolled back', async () => {
+    let factor = 1
+    const { application, eventStore, builds, balance, states } = open(balancesOf(1, () => factor))
+    await using _ = application
+    await application.start()
+    await appendDeposits(eventStore, 'a-1', 5)
+    assert.equal(await balance({ afterPosition: 1, waitMs }), 5)
+    factor = 2
+    const key = await builds.rebuild('BalanceView')
+    assert.equal(key, 'BalanceView@1.2')
+    const comparison = await builds.compare('BalanceView', key)
+    assert.deepEqual(comparison, {
+      live: 'BalanceView@1',
+      other: 'BalanceView@1.2',
+      documents: { live: 1, other: 1 },
+      compared: 1,
+      different: 1,
+      examples: [{ id: 'a-1', differences: [{ pointer: '/balance', kind: 'changed', before: 5, after: 10 }] }],
+    })
+    assert.equal(await balance(), 5)
+    assert.deepEqual(await states(), ['BalanceView@1 live', 'BalanceView@1.2 building'])
+    await builds.promote('BalanceView', key)
+    assert.equal(await balance(), 10)
+    assert.deepEqual(await states(), ['BalanceView@1 retired', 'BalanceView@1.2 live'])
+    await appendDeposits(eventStore, 'a-1', 1)
+    assert.equal(await balance({ afterPosition: 2, waitMs }), 12)
+    factor = 1
+    assert.equal(await builds.rollback('BalanceView'), 'BalanceView@1')
+    assert.equal(await balance(), 6)
+    assert.deepEqual(await states(), ['BalanceView@1 live', 'BalanceView@1.2 retired'])
+    await errorOf(builds.drop('BalanceView', 'BalanceView@1'), 'view-live')
+    await builds.drop('BalanceView', 'BalanceView@1.2')
+    assert.deepEqual(await states(), ['BalanceView@1 live'])
+    await errorOf(builds.rollback('BalanceView'), 'unknown-view-build')
+    await errorOf(builds.promote('BalanceView', key), 'unknown-view-build')
+    await errorOf(builds.rebuild('Nobody'), 'unknown-view')
+  })
+
+  test('that was interrupted goes on when the application starts again', async () => {
+    const { eventStore, viewStore, ...first } = open()
+    await first.application.start()
+    await appendDeposits(eventStore, 'a-1', 5)
+    const key = await first.builds.rebuild('BalanceView')
+    await first.application.stop()
+    await appendDeposits(eventStore, 'a-1', 6)
+    const second = open(balancesOf(1), { eventStore, viewStore })
+    await using _ = second.application
+    await second.application.start()
+    await second.builds.promote('BalanceView', key)
+    assert.equal(await second.balance(), 11)
+    const [, build] = await second.builds.list('BalanceView')
+    assert.deepEqual([build?.key, build?.state, build?.checkpoint, build?.etaSeconds], [key, 'live', 2, 0])
+  })
+
+  test('with the same code has no differences, while events keep coming', async () => {
+    const { application, eventStore, builds } = open()
+    await using _ = application
+    await application.start()
+    const key = await builds.rebuild('BalanceView')
+    let isOver = false
+    const load = (async () => {
+      for (let count = 0; !isOver; count++) {
+        await appendDeposits(eventStore, `a-${count % 50}`, 1)
+        await new Promise(setImmediate)
+      }
+    })()
+    for (let round = 0; round < 5; round++) {
+      const { different, compared } = await builds.compare('BalanceView', key, { sampleSize: 20 })
+      assert.equal(different, 0)
+      assert.ok(round === 0 || compared > 0)
+    }
+    isOver = true
+    await load
+  })
+})
