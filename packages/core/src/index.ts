@@ -128,6 +128,16 @@ export { MemoryEventStore, type MemoryEventStoreOptions } from './memory/memory-
 export { MemoryProgressStore } from './memory/memory-progress-store.ts'
 export { MemorySnapshotStore } from './memory/memory-snapshot-store.ts'
 export { MemoryViewStore } from './memory/memory-view-store.ts'
+// Before a deployment
+export { type CheckDeployOptions, checkDeploy } from './pre-deploy/check-deploy.ts'
+export type { DeployProgress } from './pre-deploy/check-run.ts'
+export type {
+  DeployProblem,
+  DeployProblemGroup,
+  DeployProblemKind,
+  DeployReport,
+} from './pre-deploy/deploy-report.ts'
+export { describeReport } from './pre-deploy/describe-report.ts'
 // Query side
 export { type Consistency, waitForPosition } from './read-side/consistency.ts'
 // For writing adapters
