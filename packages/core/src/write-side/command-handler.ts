@@ -17,8 +17,11 @@ import { canonicalJson, hashText } from '../event-store/fingerprint.ts'
 import { createIsoFormatter } from '../event-store/iso-time.ts'
 import { createUuidGenerator, deriveUuid } from '../event-store/uuid.ts'
 import { parseWith } from '../schema/schema.ts'
+import type { CommandSpans } from '../tracing/command-spans.ts'
+import { activeTracer } from '../tracing/tracer.ts'
 import type { Command, DecidableCommand } from './command.ts'
 import { type CommandAcknowledgment, toAcknowledgment } from './command-acknowledgment.ts'
+import { CommandTrace } from './command-trace.ts'
 import { type Decision, isRejection } from './decision.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import type { Repository, RepositoryEntry } from './repository.ts'
@@ -42,6 +45,8 @@ export interface CommandHandlerOptions {
   readonly now?: () => number
   /** Makes command ids. */
   readonly newId?: () => string
+  /** Learns the OpenTelemetry spans of commands, so that those of processors can lead back to them. */
+  readonly commandSpans?: CommandSpans
 }
 
 /** Options of {@link CommandHandler.handle}. */
@@ -51,6 +56,8 @@ export interface HandleOptions {
   /** Gives up before the next attempt. A command that is being appended is not taken back. */
   readonly signal?: AbortSignal
 }
+
+const optionNames = ['eventStore', 'repositories', 'authorize', 'maxAttempts', 'now', 'newId', 'commandSpans']
 
 interface Route {
   readonly repository: Repository
@@ -64,6 +71,8 @@ interface ParsedCommand {
   readonly metadata: EventMetadata
   /** Present when the sender chose the command id, so that a repeat is possible. */
   readonly identity: CommandIdentity | undefined
+  /** Present while somebody records spans. */
+  readonly trace: CommandTrace | undefined
 }
 
 /**
@@ -79,14 +88,16 @@ export class CommandHandler {
   readonly #now: () => number
   readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #newId: () => string
+  readonly #commandSpans: CommandSpans | undefined
 
   constructor(options: CommandHandlerOptions) {
-    checkOptions('CommandHandler', options, ['eventStore', 'repositories', 'authorize', 'maxAttempts', 'now', 'newId'])
+    checkOptions('CommandHandler', options, optionNames)
     this.#eventStore = options.eventStore
     this.#authorize = options.authorize
     this.#maxAttempts = checkWholeNumber('CommandHandler', 'maxAttempts', options.maxAttempts ?? 5, { least: 1 })
     this.#now = options.now ?? Date.now
     this.#newId = options.newId ?? createUuidGenerator(this.#now)
+    this.#commandSpans = options.commandSpans
     for (const repository of options.repositories) {
       for (const [commandType, schema] of Object.entries(repository.definition.commands)) {
         const other = this.#routes.get(commandType)?.repository.definition.aggregateType
@@ -110,18 +121,33 @@ export class CommandHandler {
    * @throws {ConcurrencyError} when other writers kept appending first
    * @throws {CommandIdReusedError} when the command id was used for other content
    */
-  async handle(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
+  handle(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
+    const tracer = activeTracer()
+    if (tracer === undefined) return this.#handle(command, options, undefined)
+    // A type that nobody has defined is whatever its sender wrote.
+    const name = this.#routes.has(command.commandType) ? command.commandType : 'unknown'
+    const trace = new CommandTrace(tracer, name, this.#commandSpans)
+    return trace.end(this.#handle(command, options, trace))
+  }
+
+  async #handle(
+    command: Command,
+    options: HandleOptions | undefined,
+    trace: CommandTrace | undefined,
+  ): Promise<CommandAcknowledgment> {
     const route = this.#routes.get(command.commandType)
     if (route === undefined) throw new UnknownNameError('unknown-command', command.commandType, this.#routes.keys())
     checkCommandOptions(command)
     const parsing = parseWith(route.schema, command.data, `command ${command.commandType}`)
-    const parsed = this.#complete(route, command, parsing instanceof Promise ? await parsing : parsing)
+    const parsed = this.#complete(route, command, parsing instanceof Promise ? await parsing : parsing, trace)
+    const { correlationId } = parsed.metadata
+    trace?.identify(parsed.command, route.repository.definition.aggregateType, correlationId)
     if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
     const key = `${route.repository.definition.aggregateType} ${parsed.command.aggregateId}`
     return this.#queue.run(key, () => this.#execute(route.repository, parsed, options?.signal))
   }
 
-  #complete({ repository }: Route, command: Command, data: unknown): ParsedCommand {
+  #complete({ repository }: Route, command: Command, data: unknown, trace: CommandTrace | undefined): ParsedCommand {
     const { aggregateType } = repository.definition
     const commandId = command.commandId ?? this.#newId()
     const aggregateId = command.aggregateId ?? (deriveUuid(aggregateType, commandId) as EntityId)
@@ -143,6 +169,7 @@ export class CommandHandler {
         ...(sessionId === undefined ? undefined : { sessionId }),
       },
       identity: command.commandId === undefined ? undefined : { commandId, fingerprint: fingerprintOf(command) },
+      trace,
     }
   }
 
@@ -180,12 +207,13 @@ export class CommandHandler {
       throw versionMismatch(repository, parsed, parsed.expectedVersion ?? 0, loaded.version)
     }
     if (isRejection(decision) || decision.length === 0) return this.#conclude(repository, parsed, loaded, decision)
-    const { metadata, identity } = parsed
-    const result = await repository.save(
-      loaded,
-      decision,
-      identity === undefined ? { metadata } : { metadata, command: identity },
-    )
+    const { metadata, identity, trace } = parsed
+    const options = identity === undefined ? { metadata } : { metadata, command: identity }
+    const save = () => repository.save(loaded, decision, options)
+    const { aggregateType } = repository.definition
+    const result = await (trace === undefined
+      ? save()
+      : trace.append(aggregateType, decision.length, metadata.correlationId, save))
     // Another process was first with the same command, and may have rejected it.
     const first = result.isRepeat ? await this.#findFirst(repository, parsed) : undefined
     return first === undefined
