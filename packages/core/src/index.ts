@@ -3,6 +3,8 @@
 // Application
 export { Application, type ApplicationOptions } from './application/application.ts'
 export type { DocumentDifference, ViewComparison } from './application/compare-builds.ts'
+export type { DeadLetterDetail, DeadLetterOutcome, DeadLetters, DiscardRequest } from './application/dead-letters.ts'
+export type { Processing, ProcessorOverview } from './application/processing.ts'
 export { type ViewBuild, ViewBuilds, type ViewBuildsOptions } from './application/view-builds.ts'
 // Errors
 export { checkOptions, checkWholeNumber } from './errors/check-options.ts'
@@ -46,7 +48,16 @@ export {
   StoreUnavailableError,
   StoreVersionError,
 } from './errors/store-errors.ts'
+export { HistoricalViewError } from './errors/time-travel-errors.ts'
 // Event processing
+export {
+  type AuditedProcessor,
+  type AuditOptions,
+  type AuditProgress,
+  type AuditVerdict,
+  auditProcessor,
+  type ProcessorAudit,
+} from './event-processing/audit-processor.ts'
 export { type Clock, systemClock } from './event-processing/clock.ts'
 export {
   aggregateKey,
@@ -84,11 +95,13 @@ export type {
 } from './event-processing/progress-store.ts'
 export type { RetryDelay } from './event-processing/retry-delay.ts'
 export { nothingSeen, type SeenEvents, withSeen } from './event-processing/seen-events.ts'
+export { TracedProcessor } from './event-processing/traced-processor.ts'
 // Event sourcing
 export { type AggregateRef, type EntityId, maxIdLength, problemWithId } from './event-store/aggregate-ref.ts'
 export { type DomainEvent, decodeEvent } from './event-store/domain-event.ts'
 export type { DomainEventEnvelope, NewEvent } from './event-store/domain-event-envelope.ts'
 export type { EventMetadata } from './event-store/event-metadata.ts'
+export type { EventOf, EventSource, SchemaCatalogue } from './event-store/event-source.ts'
 export type {
   AppendOptions,
   AppendResult,
@@ -151,8 +164,6 @@ export {
 } from './read-side/index-values.ts'
 export {
   defineProjection,
-  type EventOf,
-  type EventSource,
   type ProjectionDefinition,
   type ProjectionHandler,
   type ProjectionOptions,
@@ -167,7 +178,7 @@ export {
   type Read,
 } from './read-side/query.ts'
 export { type LiveView, QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
-export { createReadModel, type ReadModel } from './read-side/read-model.ts'
+export { createReadModel, type ReadableView, type ReadModel } from './read-side/read-model.ts'
 export { ChangeFailure, ViewSession } from './read-side/view-session.ts'
 export {
   type FindOptions,
@@ -189,6 +200,8 @@ export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } fr
 // Time travel
 export { type Difference, differencesBetween } from './time-travel/differences.ts'
 export { type HistoryEntry, historyOf, type Moment, stateAt } from './time-travel/state-at.ts'
+// Tracing
+export { CommandSpans } from './tracing/command-spans.ts'
 // Command side
 export {
   type AggregateDefinition,

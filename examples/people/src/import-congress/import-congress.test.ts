@@ -48,27 +48,27 @@ describe('importing the sample', () => {
 
   test('activates the organizations, and puts each below the one it belongs to', async () => {
     await using people = await imported(fixture)
-    const chamber = await people.query(getOrganization, { organizationId: house, asOf: '2026-06-01' })
+    const chamber = await people.query(getOrganization, { organizationId: house, onDate: '2026-06-01' })
     assert.equal(chamber?.status, 'Active')
     assert.deepEqual(
       chamber?.children.map(({ name }) => name),
       ['House Committee on Examples'],
     )
     const organizationId = congressIds.organization('HSXX')
-    const committee = await people.query(getOrganization, { organizationId, asOf: '2026-06-15' })
+    const committee = await people.query(getOrganization, { organizationId, onDate: '2026-06-15' })
     assert.deepEqual(committee?.parentIds, [house])
     assert.deepEqual(
       committee?.children.map(({ name }) => name),
       ['Small Examples', 'Large Examples'],
     )
     assert.deepEqual(committee?.members.flatMap(({ roles }) => roles).sort(), ['Chairman', 'Member', 'Member'])
-    assert.equal((await people.query(getOrganization, { organizationId, asOf: '2026-06-14' }))?.headCount, 0)
+    assert.equal((await people.query(getOrganization, { organizationId, onDate: '2026-06-14' }))?.headCount, 0)
   })
 
   test('tells who sat where on a day', async () => {
     await using people = await imported(fixture)
-    const membersOn = async (organizationId: typeof senate, asOf: string) =>
-      (await people.query(findPersonsByOrganization, { organizationId, asOf }))?.items.map(({ name }) => name)
+    const membersOn = async (organizationId: typeof senate, onDate: string) =>
+      (await people.query(findPersonsByOrganization, { organizationId, onDate }))?.items.map(({ name }) => name)
     assert.deepEqual(await membersOn(senate, '2020-01-15'), ['Inés María Álvarez'])
     assert.deepEqual(await membersOn(house, '2020-01-15'), ['Robert C. "Bobby" O\'Brien, Jr.'])
     assert.deepEqual(await membersOn(house, '2015-01-03'), [])
@@ -104,14 +104,14 @@ describe('importing the real data', { skip }, () => {
     const { application } = people
     const counts = application.projections.map((view) => application.viewStore.count(view))
     assert.deepEqual(await Promise.all(counts), [537, 232, 6671])
-    for (const [asOf, senators, representatives] of [
+    for (const [onDate, senators, representatives] of [
       ['2026-06-01', 100, 436],
       ['2020-01-15', 69, 246],
     ] as const) {
-      assert.deepEqual([countTerms('sen', asOf), countTerms('rep', asOf)], [senators, representatives])
-      assert.equal((await people.query(getOrganization, { organizationId: senate, asOf }))?.headCount, senators)
-      assert.equal((await people.query(getOrganization, { organizationId: house, asOf }))?.headCount, representatives)
-      const listed = await people.query(listEmployment, { organizationId: house, asOf, limit: 1000 })
+      assert.deepEqual([countTerms('sen', onDate), countTerms('rep', onDate)], [senators, representatives])
+      assert.equal((await people.query(getOrganization, { organizationId: senate, onDate }))?.headCount, senators)
+      assert.equal((await people.query(getOrganization, { organizationId: house, onDate }))?.headCount, representatives)
+      const listed = await people.query(listEmployment, { organizationId: house, onDate, limit: 1000 })
       assert.deepEqual([listed?.items.length, listed?.total], [representatives, representatives])
     }
   })

@@ -15,14 +15,14 @@ export const findPersonsByName = defineQuery('FindPersonsByName', {
       .max(300)
       .refine((name) => searchText(name) !== '', { error: 'Must contain a letter or a digit' })
       .describe('How the name begins, or any word in it; case, accents and punctuation do not matter.'),
-    asOf: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
+    onDate: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
     ...pageParameters,
   }),
   result: pageOf(personResult),
-  handle: async ({ name, asOf, ...page }, read, { now }) => {
+  handle: async ({ name, onDate, ...page }, read, { now }) => {
     const prefix = searchText(name)
     const found = await findPage(read(personView), 'name', { prefix }, page, (row) => isFirstMatch(row, prefix))
-    return { ...found, items: [...(await toPersonResults(read, found.items, asOf ?? dayOf(now)))] }
+    return { ...found, items: [...(await toPersonResults(read, found.items, onDate ?? dayOf(now)))] }
   },
 })
 

@@ -10,12 +10,12 @@ import { personResult, toPersonResults } from './persons.ts'
 export const findPersonsByOrganization = defineQuery('FindPersonsByOrganization', {
   parameters: z.strictObject({
     organizationId,
-    asOf: calendarDate.optional().describe('The day on which they are employed; today, in UTC, when left out.'),
+    onDate: calendarDate.optional().describe('The day on which they are employed; today, in UTC, when left out.'),
     ...pageParameters,
   }),
   result: pageOf(personResult),
-  handle: async ({ organizationId, asOf, ...page }, read, { now }) => {
-    const day = asOf ?? dayOf(now)
+  handle: async ({ organizationId, onDate, ...page }, read, { now }) => {
+    const day = onDate ?? dayOf(now)
     const after = placeOfCursor(page)
     const members = await membersOf(read, organizationId, day)
     const persons = members.filter(({ person }) => person !== undefined && person.status !== 'NotCreated')

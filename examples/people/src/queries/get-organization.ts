@@ -11,7 +11,7 @@ const mostChildren = 1000
 export const getOrganization = defineQuery('GetOrganization', {
   parameters: z.strictObject({
     organizationId,
-    asOf: calendarDate.optional().describe('The day of the head count; today, in UTC, when left out.'),
+    onDate: calendarDate.optional().describe('The day of the head count; today, in UTC, when left out.'),
     limit: z.coerce
       .number()
       .int()
@@ -36,12 +36,12 @@ export const getOrganization = defineQuery('GetOrganization', {
       )
       .describe('In the order of their names.'),
   }),
-  handle: async ({ organizationId, asOf, limit = 50 }, read, { now }) => {
+  handle: async ({ organizationId, onDate, limit = 50 }, read, { now }) => {
     const view = await read(organizationView).get(organizationId)
     if (view === undefined || view.status === 'NotCreated') return undefined
     const [children, members] = await Promise.all([
       read(organizationView).find('parent', { equals: organizationId, limit: mostChildren }),
-      membersOf(read, organizationId, asOf ?? dayOf(now)),
+      membersOf(read, organizationId, onDate ?? dayOf(now)),
     ])
     return {
       ...view,

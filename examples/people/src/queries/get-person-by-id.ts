@@ -10,13 +10,13 @@ import { personResult, toPersonResults } from './persons.ts'
 export const getPersonById = defineQuery('GetPersonById', {
   parameters: z.strictObject({
     personId,
-    asOf: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
+    onDate: calendarDate.optional().describe('The day whose organizations are shown; today, in UTC, when left out.'),
   }),
   result: personResult,
-  handle: async ({ personId, asOf }, read, { now }) => {
+  handle: async ({ personId, onDate }, read, { now }) => {
     const view = await read(personView).get(personId)
     if (view === undefined || view.status === 'NotCreated') return undefined
-    const [result] = await toPersonResults(read, [view], asOf ?? dayOf(now))
+    const [result] = await toPersonResults(read, [view], onDate ?? dayOf(now))
     return result
   },
 })

@@ -19,7 +19,7 @@ const mostRowsCounted = 5000
 
 export const listEmployment = defineQuery('ListEmployment', {
   parameters: z.strictObject({
-    asOf: z
+    onDate: z
       .union([calendarDate, z.literal('any')])
       .optional()
       .describe("Only employments that cover this day, or 'any' for all; today, in UTC, when left out."),
@@ -36,8 +36,8 @@ export const listEmployment = defineQuery('ListEmployment', {
       organizationName: z.string().describe('Empty when the organization was not created.'),
     }),
   ),
-  handle: async ({ asOf, organizationId, personId, ...parameters }, read, { now }) => {
-    const day = asOf === 'any' ? undefined : (asOf ?? dayOf(now))
+  handle: async ({ onDate, organizationId, personId, ...parameters }, read, { now }) => {
+    const day = onDate === 'any' ? undefined : (onDate ?? dayOf(now))
     const [index, range] = scopeOf(organizationId, personId, day)
     const isWanted = (view: EmploymentView): boolean =>
       (day === undefined || covers(view, day)) &&

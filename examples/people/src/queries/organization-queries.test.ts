@@ -24,8 +24,8 @@ const staff = [
 describe('GetOrganization', () => {
   test('counts the different persons who are employed on the day', async () => {
     await using people = await PeopleInMemory.start(staff)
-    const headCount = async (asOf?: string) =>
-      (await people.query(getOrganization, { organizationId, asOf, limit: 0 }))?.headCount
+    const headCount = async (onDate?: string) =>
+      (await people.query(getOrganization, { organizationId, onDate, limit: 0 }))?.headCount
     assert.equal(await headCount('2019-12-31'), 0)
     assert.equal(await headCount('2020-01-01'), 1)
     assert.equal(await headCount('2021-01-01'), 2)
@@ -89,18 +89,18 @@ describe('ListEmployment', () => {
     await using people = await PeopleInMemory.start(staff)
     const roles = async (parameters: Parameters<typeof listEmployment.query>[0]) =>
       (await people.query(listEmployment, parameters))?.items.map(({ role }) => role)
-    assert.deepEqual(await roles({ organizationId, asOf: '2021-06-01' }), ['Analyst', 'Clerk'])
+    assert.deepEqual(await roles({ organizationId, onDate: '2021-06-01' }), ['Analyst', 'Clerk'])
     assert.deepEqual(await roles({ organizationId }), ['Clerk', 'Director', 'Treasurer'])
-    assert.deepEqual(await roles({ asOf: '2027-01-01' }), ['Clerk', 'Director', 'Treasurer', 'Volunteer'])
-    assert.deepEqual(await roles({ personId: person.id('bob'), asOf: '2027-01-01' }), ['Clerk', 'Volunteer'])
-    assert.deepEqual(await roles({ personId: person.id('bob'), organizationId, asOf: '2027-01-01' }), ['Clerk'])
-    assert.deepEqual(await roles({ personId: person.id('ada'), asOf: 'any' }), ['Analyst', 'Director', 'Treasurer'])
-    assert.deepEqual(await roles({ asOf: '1999-01-01' }), [])
+    assert.deepEqual(await roles({ onDate: '2027-01-01' }), ['Clerk', 'Director', 'Treasurer', 'Volunteer'])
+    assert.deepEqual(await roles({ personId: person.id('bob'), onDate: '2027-01-01' }), ['Clerk', 'Volunteer'])
+    assert.deepEqual(await roles({ personId: person.id('bob'), organizationId, onDate: '2027-01-01' }), ['Clerk'])
+    assert.deepEqual(await roles({ personId: person.id('ada'), onDate: 'any' }), ['Analyst', 'Director', 'Treasurer'])
+    assert.deepEqual(await roles({ onDate: '1999-01-01' }), [])
   })
 
   test('shows names and ends', async () => {
     await using people = await PeopleInMemory.start(staff)
-    const found = await people.query(listEmployment, { asOf: '2021-06-01', personId: person.id('ada') })
+    const found = await people.query(listEmployment, { onDate: '2021-06-01', personId: person.id('ada') })
     assert.deepEqual(found, {
       items: [
         {
@@ -126,7 +126,7 @@ describe('ListEmployment', () => {
     const totals: (number | undefined)[] = []
     let cursor: string | undefined
     do {
-      const page = await people.query(listEmployment, { asOf: 'any', limit: 2, cursor })
+      const page = await people.query(listEmployment, { onDate: 'any', limit: 2, cursor })
       ids.push(...(page?.items.map(({ employmentId }) => employmentId) ?? []))
       totals.push(page?.total)
       cursor = page?.nextCursor
@@ -134,6 +134,6 @@ describe('ListEmployment', () => {
     assert.equal(ids.length, 5)
     assert.equal(new Set(ids).size, 5)
     assert.deepEqual(totals, [5, undefined, undefined])
-    assert.equal((await people.query(listEmployment, { asOf: '2027-01-01', limit: 1 }))?.total, 4)
+    assert.equal((await people.query(listEmployment, { onDate: '2027-01-01', limit: 1 }))?.total, 4)
   })
 })

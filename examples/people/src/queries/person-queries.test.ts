@@ -41,12 +41,12 @@ describe('GetPersonById', () => {
         { organizationId: 'works', name: 'Works', role: 'Director', startDate: '2022-01-01', endDate: undefined },
       ],
     })
-    const then = await people.query(getPersonById, { personId, asOf: '2021-12-31' })
+    const then = await people.query(getPersonById, { personId, onDate: '2021-12-31' })
     assert.deepEqual(
       then?.organizations.map(({ role, endDate }) => [role, endDate]),
       [['Analyst', '2022-01-01']],
     )
-    assert.deepEqual((await people.query(getPersonById, { personId, asOf: '2019-12-31' }))?.organizations, [])
+    assert.deepEqual((await people.query(getPersonById, { personId, onDate: '2019-12-31' }))?.organizations, [])
   })
 
   test('finds nobody who was not created, whatever else is known', async () => {
@@ -160,13 +160,13 @@ describe('FindPersonsByOrganization', () => {
       employ('unknown', 'works', 'Guest', '2020-01-01'),
     ])
     const organizationId = organization.id('works')
-    const first = await people.query(findPersonsByOrganization, { organizationId, asOf: '2020-06-01', limit: 2 })
+    const first = await people.query(findPersonsByOrganization, { organizationId, onDate: '2020-06-01', limit: 2 })
     assert.deepEqual(
       first?.items.map(({ name }) => name),
       ['Álvaro', 'Bea'],
     )
     assert.equal(first?.total, 3)
-    const parameters = { organizationId, asOf: '2020-06-01', limit: 2, cursor: first?.nextCursor }
+    const parameters = { organizationId, onDate: '2020-06-01', limit: 2, cursor: first?.nextCursor }
     const last = await people.query(findPersonsByOrganization, parameters)
     assert.deepEqual(
       last?.items.map(({ name, organizations }) => [name, organizations.length]),

@@ -10,7 +10,6 @@ import type {
   AppendOptions,
   AppendResult,
   CommandRecord,
-  EventBatch,
   EventPage,
   EventStore,
   EventStoreLimits,
@@ -18,18 +17,14 @@ import type {
   ReadEventsOptions,
   SubscribeOptions,
 } from '../event-store/event-store.ts'
-import {
-  type CheckedReadOptions,
-  checkLoadOptions,
-  checkReadOptions,
-  defaultLimits,
-} from '../event-store/event-store-options.ts'
+import { checkLoadOptions, checkReadOptions, defaultLimits } from '../event-store/event-store-options.ts'
 import { followLog } from '../event-store/follow-log.ts'
 import { checkCommandRecord, type PreparedEvent, prepareAppend } from '../event-store/prepare-append.ts'
 import { checkCommand, findRepeat } from '../event-store/repeats.ts'
 import { Signal } from '../event-store/signal.ts'
 import { subjectMatcher } from '../event-store/subject-pattern.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
+import { fitting, MemoryLog, type StoredEvent, toEnvelope } from './memory-log.ts'
 
 /** Options of {@link MemoryEventStore}. */
 export interface MemoryEventStoreOptions {
@@ -40,19 +35,10 @@ export interface MemoryEventStoreOptions {
   readonly limits?: Partial<EventStoreLimits>
 }
 
-/** What is kept of one event: its data as text, so that a reader can never change it. */
-interface StoredEvent {
-  readonly envelope: Omit<DomainEventEnvelope, 'eventData'>
-  readonly text: string
-}
-
 interface StoredAggregate {
   readonly events: StoredEvent[]
   readonly commands: Map<string, CommandRecord>
 }
-
-/** About how many characters of events' data are read at once: 8 MiB of most text. */
-const mostTextAtOnce = 8 * 1024 * 1024
 
 /** The last millisecond that a Date can hold. */
 const lastTime = 8.64e15
@@ -60,7 +46,7 @@ const lastTime = 8.64e15
 /** Keeps everything in arrays, gone when the process ends. */
 export class MemoryEventStore implements EventStore {
   readonly limits: EventStoreLimits
-  readonly #log: StoredEvent[] = []
+  readonly #log: MemoryLog = new MemoryLog()
   readonly #aggregates = new Map<string, StoredAggregate>()
   readonly #appended = new Signal()
   readonly #now: () => number
@@ -104,36 +90,18 @@ export class MemoryEventStore implements EventStore {
     this.#newestTime = Math.max(this.#newestTime, checkClock(this.#now()))
     const stored = this.#open(aggregate)
     const timestamp = new Date(this.#newestTime).toISOString()
-    const envelopes = prepared.map(({ eventId, eventType, schemaVersion, metadata, eventData, text }) => {
-      const { aggregateType, aggregateId } = aggregate
-      const sequence = stored.events.length + 1
-      const position = this.#log.length + 1
-      const kept = Object.freeze({ ...metadata })
-      const envelope = {
-        eventId,
-        aggregateType,
-        aggregateId,
-        sequence,
-        position,
-        eventType,
-        schemaVersion,
-        metadata: kept,
-        timestamp,
-      }
-      const event: StoredEvent = { envelope, text }
-      stored.events.push(event)
-      this.#log.push(event)
-      return { ...envelope, eventData }
-    })
+    const added = this.#log.append(aggregate, stored.events.length, prepared, timestamp)
+    for (const event of added) stored.events.push(event)
     const { length: version } = stored.events
-    const { length: position } = this.#log
+    const { headPosition: position } = this.#log
     if (command !== undefined)
       stored.commands.set(
         command.commandId,
         Object.freeze({ ...command, status: 'Accepted', version, position, timestamp }),
       )
     this.#appended.notify()
-    return { events: envelopes, version, position, timestamp, isRepeat: false }
+    const stamped = added.map(({ envelope }, index) => ({ ...envelope, eventData: prepared[index]?.eventData }))
+    return { events: stamped, version, position, timestamp, isRepeat: false }
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
@@ -147,17 +115,7 @@ export class MemoryEventStore implements EventStore {
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
     this.#assertOpen()
-    const wanted = checkReadOptions(options)
-    const events: DomainEventEnvelope[] = []
-    let textLeft = mostTextAtOnce
-    for (let index = wanted.afterPosition; index < this.#log.length; index++) {
-      const event = this.#log[index]
-      if (event === undefined || !isWanted(event.envelope, wanted)) continue
-      if (events.length === wanted.limit || textLeft <= 0) return { events, position: index, isEnd: false }
-      events.push(toEnvelope(event))
-      textLeft -= event.text.length
-    }
-    return { events, position: Math.max(wanted.afterPosition, this.#log.length), isEnd: true }
+    return this.#log.readPage(checkReadOptions(options))
   }
 
   subscribe(subjectPatterns: string | readonly string[], options?: SubscribeOptions): AsyncIterable<EventBatch> {
@@ -167,14 +125,7 @@ export class MemoryEventStore implements EventStore {
       appended: this.#appended,
       readBatch: (afterPosition, batchSize) => {
         this.#assertOpen()
-        const run = this.#log.slice(afterPosition, afterPosition + batchSize)
-        const found = run.filter(({ envelope }) => matches(envelope.aggregateType, envelope.eventType))
-        const count = fitting(found)
-        const last = count < found.length ? found[count - 1] : run.at(-1)
-        return {
-          events: found.slice(0, count).map(toEnvelope),
-          position: Math.max(afterPosition, last?.envelope.position ?? 0),
-        }
+        return this.#log.readBatch(matches, afterPosition, batchSize)
       },
     })
   }
@@ -204,7 +155,7 @@ export class MemoryEventStore implements EventStore {
 
   async headPosition(): Promise<number> {
     this.#assertOpen()
-    return this.#log.length
+    return this.#log.headPosition
   }
 
   async close(): Promise<void> {
@@ -234,15 +185,6 @@ export class MemoryEventStore implements EventStore {
   }
 }
 
-/** @returns how many of these events are read at once: at least one, then as many as the text of their data allows */
-function fitting(events: readonly StoredEvent[]): number {
-  let count = 0
-  for (let textLeft = mostTextAtOnce; count < events.length && textLeft > 0; count++) {
-    textLeft -= events[count]?.text.length ?? 0
-  }
-  return count
-}
-
 /** @throws {InvalidOptionError} before anything is stored, when the clock gives no time */
 function checkClock(time: number): number {
   if (Math.abs(time) <= lastTime) return Math.floor(time)
@@ -251,20 +193,4 @@ function checkClock(time: number): number {
 
 function keyOf({ aggregateType, aggregateId }: AggregateRef): string {
   return `${aggregateType} ${aggregateId}`
-}
-
-function toEnvelope({ envelope, text }: StoredEvent): DomainEventEnvelope {
-  return { ...envelope, eventData: JSON.parse(text) as unknown }
-}
-
-function isWanted(envelope: StoredEvent['envelope'], wanted: CheckedReadOptions): boolean {
-  const { aggregateType, eventType, metadata, timestamp } = envelope
-  const time = Date.parse(timestamp)
-  return (
-    (wanted.aggregateType === undefined || wanted.aggregateType === aggregateType) &&
-    (wanted.correlationId === undefined || wanted.correlationId === metadata.correlationId) &&
-    time >= wanted.fromTime &&
-    time < wanted.beforeTime &&
-    wanted.matchesSubject(aggregateType, eventType)
-  )
 }

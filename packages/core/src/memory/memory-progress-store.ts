@@ -107,6 +107,13 @@ export class MemoryProgressStore implements ProgressStore {
     this.#processors.delete(processorName)
   }
 
+  /** Takes over how far a processor is in another store. Nobody owns it here; dead letters stay there. */
+  copyProgress(processorName: string, from: MemoryProgressStore): void {
+    const { progress } = from.#open(processorName)
+    const stored = this.#open(processorName)
+    stored.progress = { ...progress, owner: undefined, leaseUntil: 0 }
+  }
+
   async setPaused(processorName: string, isPaused: boolean): Promise<void> {
     const stored = this.#open(processorName)
     stored.progress = { ...stored.progress, isPaused }

@@ -139,6 +139,21 @@ export class MemoryViewStore implements ViewStore {
     this.committed.notify()
   }
 
+  /** Takes over a view as another store has it now: its documents, its checkpoint, and its processor's progress. */
+  copyView(view: ViewDefinition, from: MemoryViewStore): void {
+    const kept = from.#open(view)
+    this.#assertOpen()
+    this.#views.set(viewKey(view), { ...kept, documents: new Map(kept.documents) })
+    this.progressStore.copyProgress(viewKey(view), from.progressStore)
+  }
+
+  /** @returns about how many characters the documents of a view take, their ids included */
+  sizeOf(view: ViewDefinition): number {
+    let characters = 0
+    for (const [id, text] of this.#open(view).documents) characters += id.length + text.length
+    return characters
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     this.committed.notify()

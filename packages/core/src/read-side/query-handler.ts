@@ -1,12 +1,13 @@
 /** Takes a query from its sender to its result. Never looks into the event store. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
-import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import { InvalidDefinitionError, InvalidOptionError, UnknownNameError } from '../errors/input-errors.ts'
 import { parseWith } from '../schema/schema.ts'
 import { waitForPosition } from './consistency.ts'
+import type { PastMoment, PastViews } from './past-views.ts'
 import type { ProjectionDefinition } from './projection.ts'
 import type { Query, QueryDefinition, Read } from './query.ts'
-import { createReadModel } from './read-model.ts'
+import { createReadModel, type ReadableView } from './read-model.ts'
 import type { ViewDefinition, ViewStore } from './view-store.ts'
 
 /** What a {@link QueryHandler} needs. */
@@ -19,6 +20,8 @@ export interface QueryHandlerOptions {
    * Says which build of a projection's view queries read; its first one when left out.
    */
   readonly liveView?: LiveView
+  /** Answers queries that ask for a moment of the past; they are refused when it is left out. */
+  readonly pastViews?: PastViews
   /** The longest wait that a query may ask for, in milliseconds; 30,000 when left out. */
   readonly maxWaitMs?: number
   /** The clock, milliseconds since 1970. */
@@ -46,14 +49,24 @@ export class QueryHandler {
   readonly #projections: ReadonlySet<ProjectionDefinition>
   readonly #queries = new Map<string, QueryDefinition>()
   readonly #liveView: LiveView
+  readonly #pastViews: PastViews | undefined
   readonly #maxWaitMs: number
   readonly #now: () => number
 
   constructor(options: QueryHandlerOptions) {
-    checkOptions('QueryHandler', options, ['viewStore', 'projections', 'queries', 'liveView', 'maxWaitMs', 'now'])
+    checkOptions('QueryHandler', options, [
+      'viewStore',
+      'projections',
+      'queries',
+      'liveView',
+      'pastViews',
+      'maxWaitMs',
+      'now',
+    ])
     this.#viewStore = options.viewStore
     this.#projections = new Set(options.projections)
     this.#liveView = options.liveView ?? (async (projection) => projection)
+    this.#pastViews = options.pastViews
     this.#maxWaitMs = checkWholeNumber('QueryHandler', 'maxWaitMs', options.maxWaitMs ?? 30_000, { least: 0 })
     this.#now = options.now ?? Date.now
     for (const query of options.queries) {
@@ -71,26 +84,18 @@ export class QueryHandler {
    * @throws {ValidationError} when the parameters do not fit the query's schema
    * @throws {ConsistencyTimeoutError} when a view did not reach the position in time
    * @throws {ViewNotReadyError} when a view is being built for the first time
+   * @throws {HistoricalViewError} when a view cannot be shown as it was
    */
   async handle(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
     const definition = this.#queries.get(query.queryType)
     if (definition === undefined) throw new UnknownNameError('unknown-query', query.queryType, this.#queries.keys())
     const subject = `query ${query.queryType}`
-    checkOptions(subject, query, ['queryType', 'parameters', 'afterPosition', 'waitMs'])
-    const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
-    const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
-      least: 0,
-      most: this.#maxWaitMs,
-    })
+    checkOptions(subject, query, ['queryType', 'parameters', 'afterPosition', 'waitMs', 'asOf'])
     const parameters = await parseWith(definition.parameters, query.parameters, subject)
-    const consistency = {
-      afterPosition,
-      waitMs,
-      ...(options?.signal === undefined ? undefined : { signal: options.signal }),
-    }
-    // Whoever asks for nothing special does not want to wait for a view to be built either.
-    const isPatient = afterPosition > 0 || query.waitMs !== undefined
-    const patience = { ...consistency, waitMs: isPatient ? waitMs : 0 }
+    const { now, ready } =
+      query.asOf === undefined
+        ? this.#atPresent(query, options?.signal)
+        : await this.#inThePast(query, query.asOf, options?.signal)
     const read: Read = (projection) => {
       if (!this.#projections.has(projection)) {
         throw new UnknownNameError(
@@ -99,15 +104,60 @@ export class QueryHandler {
           [...this.#projections].map(({ viewName }) => viewName),
         )
       }
+      return createReadModel(ready(projection as ProjectionDefinition))
+    }
+    return definition.handle(parameters, read, { now })
+  }
+
+  #atPresent(query: Query, signal: AbortSignal | undefined): Circumstances {
+    const subject = `query ${query.queryType}`
+    const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
+    const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
+      least: 0,
+      most: this.#maxWaitMs,
+    })
+    const consistency = { afterPosition, waitMs, ...(signal === undefined ? undefined : { signal }) }
+    // Whoever asks for nothing special does not want to wait for a view to be built either.
+    const isPatient = afterPosition > 0 || query.waitMs !== undefined
+    const patience = { ...consistency, waitMs: isPatient ? waitMs : 0 }
+    const ready = (projection: ProjectionDefinition) => {
       // Asked for once: all reads of a query are of the same build.
       let live: Promise<ViewDefinition> | undefined
-      return createReadModel(this.#viewStore, async () => {
-        live ??= this.#liveView(projection as ProjectionDefinition, patience)
+      return async (): Promise<ReadableView> => {
+        live ??= this.#liveView(projection, patience)
         const view = await live
         await waitForPosition(this.#viewStore, view, consistency)
-        return view
-      })
+        return { viewStore: this.#viewStore, view }
+      }
     }
-    return definition.handle(parameters, read, { now: new Date(this.#now()).toISOString() })
+    return { now: new Date(this.#now()).toISOString(), ready }
   }
+
+  /** Views are built when they are read: a query waits for those alone that its handler reads. */
+  async #inThePast(query: Query, moment: PastMoment, signal: AbortSignal | undefined): Promise<Circumstances> {
+    const subject = `query ${query.queryType}`
+    const pastViews = this.#pastViews
+    if (pastViews === undefined) throw new InvalidOptionError(subject, 'asOf', 'needs pastViews, which were not given.')
+    for (const name of ['afterPosition', 'waitMs'] as const) {
+      if (query[name] === undefined) continue
+      throw new InvalidOptionError(subject, 'asOf', `cannot be given together with ${name}: the past does not change.`)
+    }
+    signal?.throwIfAborted()
+    const { position, time } = await pastViews.resolve(moment, '/asOf')
+    const ready = (projection: ProjectionDefinition) => {
+      let past: Promise<ReadableView> | undefined
+      return (): Promise<ReadableView> => {
+        past ??= pastViews.viewAt(projection, position, signal)
+        return past
+      }
+    }
+    return { now: time, ready }
+  }
+}
+
+/** When a query is answered, and how its views become ready to be read. */
+interface Circumstances {
+  /** ISO-8601 in UTC. */
+  readonly now: string
+  readonly ready: (projection: ProjectionDefinition) => () => Promise<ReadableView>
 }

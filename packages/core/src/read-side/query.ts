@@ -4,6 +4,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError } from '../errors/input-errors.ts'
 import { isTypeName } from '../event-store/aggregate-ref.ts'
+import type { PastMoment } from './past-views.ts'
 import type { ProjectionDefinition } from './projection.ts'
 import type { ReadModel } from './read-model.ts'
 
@@ -20,6 +21,8 @@ export interface Query<TType extends string = string, TParameters = unknown> {
   readonly afterPosition?: number
   /** How long to wait for that position at most, in milliseconds; 2,000 when left out. */
   readonly waitMs?: number
+  /** Answers as of this moment of the past, from views as they were then. Not together with the two above. */
+  readonly asOf?: PastMoment
 }
 
 /** Opens the view of a projection for reading, as fresh as the query asked for. */
@@ -29,7 +32,10 @@ export type Read = <TView, TIndex extends string>(
 
 /** Circumstances of a query, so that its handler needs no clock of its own. */
 export interface QueryContext {
-  /** The time of the query, ISO-8601 in UTC. */
+  /**
+   * The time of the query, ISO-8601 in UTC. With `asOf`, the timestamp asked for, or the time of the newest event up to the
+   * position asked for.
+   */
   readonly now: string
 }
 
@@ -42,7 +48,7 @@ export interface QueryDefinition<TType extends string = string, TParameters = un
   /** Answers the query from views. A result of undefined means "not found". */
   handle(parameters: TParameters, read: Read, context: QueryContext): Promise<TResult | undefined>
   /** Writes the query with its types checked. */
-  query(parameters: TParameters, options?: Pick<Query, 'afterPosition' | 'waitMs'>): Query<TType, TParameters>
+  query(parameters: TParameters, options?: Pick<Query, 'afterPosition' | 'waitMs' | 'asOf'>): Query<TType, TParameters>
 }
 
 /** What {@link defineQuery} takes. */

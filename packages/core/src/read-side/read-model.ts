@@ -29,40 +29,44 @@ export interface ReadModel<TView = unknown, TIndex extends string = string> {
   count(index?: TIndex, equals?: IndexValue): Promise<number>
 }
 
+/** A view, and where it is. */
+export interface ReadableView {
+  readonly viewStore: Pick<ViewStore, 'getMany' | 'find' | 'list' | 'count'>
+  readonly view: ViewDefinition
+}
+
 /**
- * @param viewStore where the view is
  * @param ready is awaited before every read: waits for the consistency that was asked for, and gives the build to read
  */
 export function createReadModel<TView, TIndex extends string>(
-  viewStore: ViewStore,
-  ready: () => Promise<ViewDefinition>,
+  ready: () => Promise<ReadableView>,
 ): ReadModel<TView, TIndex> {
   return {
     async get(id) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       const known = id.toWellFormed()
       return (await viewStore.getMany(view, [known])).get(known) as TView | undefined
     },
     async getMany(ids) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       const known = ids.map((id) => id.toWellFormed())
       const found = await viewStore.getMany(view, known)
       return known.flatMap((id) => (found.has(id) ? [found.get(id) as TView] : []))
     },
     async find(index, options) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       return (await viewStore.find(view, index, options)).map((row) => row.view as TView)
     },
     async findRows(index, options) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       return (await viewStore.find(view, index, options)) as readonly FoundRow<TView>[]
     },
     async list(options) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       return (await viewStore.list(view, options)) as readonly ViewRow<TView>[]
     },
     async count(index, equals) {
-      const view = await ready()
+      const { viewStore, view } = await ready()
       return viewStore.count(view, index, equals)
     },
   }
