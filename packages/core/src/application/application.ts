@@ -4,6 +4,7 @@ import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
 import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
 import type { ProcessorStatus } from '../event-processing/processor-status.ts'
+import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
@@ -12,6 +13,7 @@ import type { Query, QueryDefinition } from '../read-side/query.ts'
 import { QueryHandler } from '../read-side/query-handler.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
 import { type HistoryEntry, historyOf, type Moment, stateAt } from '../time-travel/state-at.ts'
+import { CommandSpans } from '../tracing/command-spans.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import type { Command } from '../write-side/command.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
@@ -23,6 +25,7 @@ import {
 } from '../write-side/command-handler.ts'
 import type { LoadedAggregate } from '../write-side/load-aggregate.ts'
 import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
+import { Processing } from './processing.ts'
 import { ViewBuilds } from './view-builds.ts'
 
 /** What an {@link Application} is made of. */
@@ -70,6 +73,8 @@ export class Application implements AsyncDisposable {
   readonly #queryHandler: QueryHandler
   /** The builds of every view: to rebuild, compare, promote and roll back. */
   readonly viewBuilds: ViewBuilds
+  /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
+  readonly processing: Processing
 
   constructor(options: ApplicationOptions) {
     checkOptions('Application', options, optionNames)
@@ -89,9 +94,11 @@ export class Application implements AsyncDisposable {
     )
     const clock = options.now === undefined ? undefined : { now: options.now }
     const snapshots = snapshotStore === undefined ? undefined : { snapshotStore }
+    const commandSpans = new CommandSpans()
     this.#commandHandler = new CommandHandler({
       ...options.commands,
       ...clock,
+      commandSpans,
       eventStore,
       repositories: aggregates.map(
         (definition) => new Repository({ ...options.repository, ...snapshots, definition, eventStore }),
@@ -104,10 +111,11 @@ export class Application implements AsyncDisposable {
         ...(concurrency === undefined ? undefined : { concurrency }),
         ...(handlerTimeoutMs === undefined ? undefined : { handlerTimeoutMs }),
       })
-      return new ProcessorRunner({ ...runner, eventStore, processor })
+      return new ProcessorRunner({ ...runner, eventStore, processor: new TracedProcessor(processor, commandSpans) })
     }
     const now = options.now ?? Date.now
     this.viewBuilds = new ViewBuilds({ eventStore, viewStore, projections, createRunner, now })
+    this.processing = new Processing({ eventStore, runners: () => this.viewBuilds.runners, now })
     this.#queryHandler = new QueryHandler({
       ...clock,
       viewStore,
