@@ -123,4 +123,94 @@ export const viewStoreMigrations: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    // Builds of views, and the progress of the processors that keep them. What was there before was read by queries.
+    version: 2,
+    sql: `
+      ALTER TABLE views RENAME TO views_before;
+      CREATE TABLE views (
+        key INTEGER PRIMARY KEY AUTOINCREMENT, -- never that of a view that was dropped
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        build INTEGER NOT NULL,
+        indexes TEXT NOT NULL, -- JSON array of the index names, in the order of their keys
+        documents_table TEXT NOT NULL, -- its index entries are in a table of that name and '_index'
+        checkpoint INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('building', 'live', 'retired')),
+        promoted_at TEXT, -- ISO-8601: when it became live the last time
+        UNIQUE (name, version, build)
+      ) STRICT;
+      CREATE UNIQUE INDEX live_views ON views (name) WHERE state = 'live';
+      INSERT INTO views
+        SELECT key, name, version, 1, indexes, documents_table, checkpoint,
+          iif(version = max(version) OVER (PARTITION BY name), 'live', 'retired'), strftime('%Y-%m-%dT%H:%M:%fZ')
+        FROM views_before;
+      DROP TABLE views_before;
+
+      CREATE TABLE processors (
+        name TEXT PRIMARY KEY,
+        position INTEGER NOT NULL DEFAULT 0,
+        furthest_position INTEGER NOT NULL DEFAULT 0,
+        seen_count INTEGER NOT NULL DEFAULT 0,
+        seen_checksum INTEGER NOT NULL DEFAULT 0,
+        epoch INTEGER NOT NULL DEFAULT 0,
+        revision INTEGER NOT NULL DEFAULT 0,
+        is_paused INTEGER NOT NULL DEFAULT 0,
+        lease_until REAL NOT NULL DEFAULT 0, -- milliseconds since 1970
+        owner TEXT,
+        -- The process that the claim was given to, see claim-holder.ts.
+        owner_machine TEXT,
+        owner_process INTEGER,
+        owner_process_start REAL
+      ) STRICT, WITHOUT ROWID;
+      INSERT INTO processors (name, position, furthest_position)
+        SELECT name || '@' || version, checkpoint, checkpoint FROM views;
+
+      CREATE TABLE dead_letters (
+        key INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order in which they failed first
+        processor TEXT NOT NULL,
+        aggregate_type TEXT NOT NULL,
+        aggregate_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        from_sequence INTEGER NOT NULL,
+        from_position INTEGER NOT NULL,
+        to_sequence INTEGER NOT NULL,
+        to_position INTEGER NOT NULL,
+        event_count INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        event_type TEXT NOT NULL,
+        failure_name TEXT NOT NULL,
+        failure TEXT NOT NULL, -- JSON
+        first_failed_at TEXT NOT NULL,
+        last_failed_at TEXT NOT NULL,
+        next_attempt_at TEXT,
+        UNIQUE (processor, aggregate_type, aggregate_id)
+      ) STRICT;
+      CREATE INDEX dead_letters_in_order ON dead_letters (processor, key);
+
+      CREATE TABLE discarded_dead_letters (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        processor TEXT NOT NULL,
+        aggregate_type TEXT NOT NULL,
+        aggregate_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        from_sequence INTEGER NOT NULL,
+        from_position INTEGER NOT NULL,
+        to_sequence INTEGER NOT NULL,
+        to_position INTEGER NOT NULL,
+        event_count INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        event_type TEXT NOT NULL,
+        failure_name TEXT NOT NULL,
+        failure TEXT NOT NULL, -- JSON
+        first_failed_at TEXT NOT NULL,
+        last_failed_at TEXT NOT NULL,
+        next_attempt_at TEXT,
+        reason TEXT NOT NULL,
+        discarded_by TEXT,
+        discarded_at TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX discarded_in_order ON discarded_dead_letters (processor, key);
+    `,
+  },
 ]

@@ -2,20 +2,25 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
-/** Statements that give each row as an array, by the name of their SQL. */
+/** Statements, by the name of their SQL. */
 export type PreparedStatements<TSql extends Readonly<Record<string, string>>> = {
   readonly [Name in keyof TSql]: StatementSync
 }
 
-/** @param sql one statement each */
+/** @param sql one statement each @returns statements that give each row as an array */
 export function prepareStatements<TSql extends Readonly<Record<string, string>>>(
   database: DatabaseSync,
   sql: TSql,
 ): PreparedStatements<TSql> {
-  const prepare = (text: string): StatementSync => {
-    const statement = database.prepare(text)
-    statement.setReturnArrays(true)
-    return statement
-  }
-  return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, prepare(text)])) as never
+  const statements = prepareForRecords(database, sql)
+  for (const statement of Object.values<StatementSync>(statements)) statement.setReturnArrays(true)
+  return statements
+}
+
+/** @param sql one statement each @returns statements that give each row as an object */
+export function prepareForRecords<TSql extends Readonly<Record<string, string>>>(
+  database: DatabaseSync,
+  sql: TSql,
+): PreparedStatements<TSql> {
+  return Object.fromEntries(Object.entries(sql).map(([name, text]) => [name, database.prepare(text)])) as never
 }

@@ -1,7 +1,6 @@
 /** View documents, index entries and checkpoints in one SQLite file. */
 
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { setTimeout as delay } from 'node:timers/promises'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import {
   checkFindOptions,
   checkListOptions,
@@ -11,22 +10,24 @@ import {
   type IndexValue,
   InvalidDefinitionError,
   type ListOptions,
-  Signal,
+  type ProgressStore,
+  type Signal,
   StaleCheckpointError,
-  StoreClosedError,
+  type StoredView,
   UnknownNameError,
   type ViewCommit,
   type ViewDefinition,
   type ViewRow,
   type ViewStore,
+  viewKey,
 } from '@cim/core'
-import { type DatabaseFileOptions, openDatabaseFile } from './database-file.ts'
 import { resolveDatabasePath } from './database-path.ts'
 import { conditionsOf, findStatement } from './entry-conditions.ts'
-import { viewStoreMigrations } from './migrations.ts'
-import { allowReadingOnly, toQueryError } from './plain-sql.ts'
-import { isBusy, toStoreError } from './sqlite-errors.ts'
+import { toQueryError } from './plain-sql.ts'
+import { SqliteProgressStore } from './sqlite-progress-store.ts'
 import { parseStored } from './stored-json.ts'
+import { ViewBuilds } from './view-builds.ts'
+import { ViewDatabase } from './view-database.ts'
 import { findOrMakeView, prepareViewTables, type ViewTables } from './view-tables.ts'
 
 /** Options of {@link SqliteViewStore}. */
@@ -37,31 +38,23 @@ export interface SqliteViewStoreOptions {
   readonly cacheMegabytes?: number
 }
 
-/** "CIMV" in the file's header. */
-const applicationId = 0x43494d56
 /** About a millisecond of writing. */
 const changesPerTurn = 200
-/** How long a commit of another process is waited for. */
-const mostWaitMs = 5000
-const waitMs = 5
 
 /**
  * Keeps views in a SQLite file of their own. A commit is all or nothing, and survives the end of the process; a power
  * failure may undo the newest commits, checkpoints with them, and the events are then applied again.
  */
 export class SqliteViewStore implements ViewStore {
-  readonly committed: Signal = new Signal()
-  readonly #path: string
-  /** Reading has a connection of its own: it never sees a commit half done. */
-  readonly #reader: DatabaseSync
-  readonly #writer: DatabaseSync
+  readonly committed: Signal
+  readonly progressStore: ProgressStore
+  readonly #database: ViewDatabase
+  readonly #progress: SqliteProgressStore
+  readonly #builds: ViewBuilds
   readonly #views = new Map<string, ViewTables>()
   readonly #found = new Map<string, StatementSync>()
-  #isClosed = false
   /** Settles when everything is released. */
   #closing: Promise<void> | undefined
-  /** Settles when everything that was asked to be written is. */
-  #writes: Promise<unknown> = Promise.resolve()
 
   /**
    * Opens the file, and makes or migrates its schema.
@@ -71,48 +64,37 @@ export class SqliteViewStore implements ViewStore {
    */
   constructor(options: SqliteViewStoreOptions) {
     checkOptions('SqliteViewStore', options, ['path', 'cacheMegabytes'])
-    this.#path = resolveDatabasePath('SqliteViewStore', options.path)
-    const file: DatabaseFileOptions = {
-      path: this.#path,
-      applicationId,
-      kind: 'a view store',
-      migrations: viewStoreMigrations,
-      synchronous: 'NORMAL',
-      cacheMegabytes: (options.cacheMegabytes ?? 16) / 2,
-    }
-    this.#writer = openDatabaseFile(file)
-    try {
-      // Another writer is waited for between turns of the event loop: it may be in this process.
-      this.#writer.exec('PRAGMA busy_timeout = 0')
-      this.#reader = openDatabaseFile(file)
-      allowReadingOnly(this.#reader)
-    } catch (error) {
-      this.#writer.close()
-      throw toStoreError(error, this.#path, 'opening')
-    }
+    const path = resolveDatabasePath('SqliteViewStore', options.path)
+    this.#database = new ViewDatabase(path, options.cacheMegabytes ?? 16)
+    this.#progress = new SqliteProgressStore(this.#database)
+    this.#builds = new ViewBuilds(this.#database)
+    this.committed = this.#database.committed
+    this.progressStore = this.#progress
   }
 
   async openView(view: ViewDefinition): Promise<void> {
-    await this.#write('opening a view', async () => {
-      const name = nameOf(view)
-      if (this.#views.has(name)) return
-      const found = await this.#transact(() => findOrMakeView(this.#writer, view))
-      if (found === 'other-indexes') {
+    if (this.#database.read(() => this.#isThere(viewKey(view)))) return
+    const { writer, reader } = this.#database
+    await this.#database.transact(
+      'opening a view',
+      () => {
+        const found = findOrMakeView(writer, view)
+        if (found !== 'other-indexes') return found
         throw new InvalidDefinitionError(
           `View ${view.viewName}: version ${view.version} was built with other indexes than it now declares. Raise its version, to build it anew.`,
         )
-      }
-      this.#views.set(name, prepareViewTables(this.#writer, this.#reader, view, found))
-    })
+      },
+      // The reader sees the tables when they are committed.
+      (found) => this.#views.set(viewKey(view), prepareViewTables(writer, reader, view, found)),
+    )
   }
 
   async getCheckpoint(view: ViewDefinition): Promise<number> {
-    return this.#read(() => checkpointOf(this.#open(view)))
+    return this.#read(view, (tables) => this.#checkpointOf(view, tables))
   }
 
   async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    return this.#read(() => {
-      const { read } = this.#open(view)
+    return this.#read(view, ({ read }) => {
       const found = new Map<string, unknown>()
       for (const id of ids) {
         const row = read.selectDocument.get(id) as { readonly document: string } | undefined
@@ -124,8 +106,7 @@ export class SqliteViewStore implements ViewStore {
 
   async find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]> {
     const wanted = checkFindOptions(`${view.viewName}.${index}`, options)
-    return this.#read(() => {
-      const tables = this.#open(view)
+    return this.#read(view, (tables) => {
       const conditions = conditionsOf(wanted)
       const statement = this.#prepareFind(findStatement(tables, conditions))
       const parameters: SQLInputValue[] = [
@@ -146,8 +127,7 @@ export class SqliteViewStore implements ViewStore {
 
   async list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]> {
     const { afterId, limit } = checkListOptions(view.viewName, options)
-    return this.#read(() => {
-      const { listDocuments, listDocumentsAfter } = this.#open(view).read
+    return this.#read(view, ({ read: { listDocuments, listDocumentsAfter } }) => {
       const rows = afterId === undefined ? listDocuments.all(limit) : listDocumentsAfter.all(afterId, limit)
       return rows.map((row) => {
         const { id, document } = row as { readonly id: string; readonly document: string }
@@ -157,8 +137,7 @@ export class SqliteViewStore implements ViewStore {
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
-    return this.#read(() => {
-      const tables = this.#open(view)
+    return this.#read(view, (tables) => {
       const { countDocuments, countEntries, countAllEntries } = tables.read
       if (index === undefined) return countOf(countDocuments.get())
       const wanted = checkFindOptions(`${view.viewName}.${index}`, equals === undefined ? {} : { equals })
@@ -169,22 +148,41 @@ export class SqliteViewStore implements ViewStore {
     })
   }
 
-  async commit(view: ViewDefinition, { expectedCheckpoint, position, changes }: ViewCommit): Promise<void> {
-    await this.#write('writing', async () => {
+  async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
+    const { expectedCheckpoint, position, changes, progress } = commit
+    await this.#database.transact('writing', async () => {
       const tables = this.#open(view)
-      await this.#transact(async () => {
-        if (Number(tables.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
-          throw new StaleCheckpointError(view.viewName, expectedCheckpoint, checkpointOf(tables))
-        }
-        tables.changes.clear()
-        for (const [index, change] of changes.entries()) {
-          tables.changes.add(change)
-          // A long commit lets others run in between; readers have a connection of their own.
-          if (index % changesPerTurn === changesPerTurn - 1) await nextTurn()
-        }
-        tables.changes.flush()
-      })
+      if (Number(tables.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
+        throw new StaleCheckpointError(view.viewName, expectedCheckpoint, this.#checkpointOf(view, tables))
+      }
+      if (progress !== undefined) this.#progress.apply(progress)
+      tables.changes.clear()
+      for (const [index, change] of changes.entries()) {
+        tables.changes.add(change)
+        // A long commit lets others run in between; readers have a connection of their own.
+        if (index % changesPerTurn === changesPerTurn - 1) await nextTurn()
+      }
+      tables.changes.flush()
     })
+    this.committed.notify()
+  }
+
+  async listViews(viewName?: string): Promise<readonly StoredView[]> {
+    return this.#builds.list(viewName)
+  }
+
+  async promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void> {
+    await this.#database.transact('promoting a view', () => this.#builds.promote(view, expectedLive, now))
+    this.committed.notify()
+  }
+
+  async dropView(view: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): Promise<void> {
+    const key = viewKey(view)
+    await this.#database.transact('dropping a view', () => {
+      this.#builds.drop(view)
+      this.#progress.forget(key)
+    })
+    this.#forget(key)
     this.committed.notify()
   }
 
@@ -201,30 +199,19 @@ export class SqliteViewStore implements ViewStore {
     sql: string,
     ...parameters: readonly SQLInputValue[]
   ): Promise<readonly Readonly<Record<string, unknown>>[]> {
-    return this.#read(() => {
+    return this.#database.read(() => {
       try {
-        return this.#reader.prepare(sql).all(...parameters)
+        return this.#database.reader.prepare(sql).all(...parameters)
       } catch (error) {
         throw toQueryError(error)
       }
     })
   }
 
+  /** Finishes what was asked for, gives back the processors that were claimed here, and releases the file. */
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    this.#closing ??= this.#database.close(() => this.#progress.releaseAll())
     return this.#closing
-  }
-
-  async #close(): Promise<void> {
-    this.#isClosed = true
-    await this.#writes
-    try {
-      this.#reader.close()
-    } finally {
-      // The last connection to close moves the write-ahead log into the file.
-      this.#writer.close()
-      this.committed.notify()
-    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -234,77 +221,59 @@ export class SqliteViewStore implements ViewStore {
   #prepareFind(sql: string): StatementSync {
     const known = this.#found.get(sql)
     if (known !== undefined) return known
-    const statement = this.#reader.prepare(sql)
+    const statement = this.#database.reader.prepare(sql)
     this.#found.set(sql, statement)
     return statement
   }
 
+  #read<TResult>(view: ViewDefinition, read: (tables: ViewTables) => TResult): TResult {
+    return this.#database.read(() => {
+      const tables = this.#open(view)
+      try {
+        return read(tables)
+      } catch (error) {
+        throw this.#isThere(viewKey(view)) ? error : this.#unknown(view)
+      }
+    })
+  }
+
   #open(view: ViewDefinition): ViewTables {
-    const tables = this.#views.get(nameOf(view))
-    if (tables === undefined) throw new UnknownNameError('unknown-view', nameOf(view), this.#views.keys())
+    const tables = this.#views.get(viewKey(view))
+    if (tables === undefined) throw this.#unknown(view)
     return tables
   }
 
-  #read<TResult>(read: () => TResult): TResult {
-    this.#assertOpen()
-    try {
-      return read()
-    } catch (error) {
-      throw toStoreError(error, this.#path, 'reading')
-    }
+  #unknown(view: ViewDefinition): UnknownNameError {
+    return new UnknownNameError('unknown-view', viewKey(view), this.#views.keys())
   }
 
-  /** Writes one after the other. */
-  async #write(doing: string, write: () => Promise<void>): Promise<void> {
-    this.#assertOpen()
-    const written = this.#writes.then(write)
-    this.#writes = written.catch(() => undefined)
-    try {
-      await written
-    } catch (error) {
-      throw toStoreError(error, this.#path, doing)
-    }
+  #checkpointOf(view: ViewDefinition, { key, read }: ViewTables): number {
+    const row = read.selectCheckpoint.get(key) as { readonly checkpoint: number } | undefined
+    if (row !== undefined) return row.checkpoint
+    this.#forget(viewKey(view))
+    throw this.#unknown(view)
   }
 
-  /** Nobody else may write on this connection meanwhile: see {@link #write}. */
-  async #transact<TResult>(work: () => TResult | Promise<TResult>): Promise<TResult> {
-    await this.#begin()
-    try {
-      const result = await work()
-      this.#writer.exec('COMMIT')
-      return result
-    } catch (error) {
-      if (this.#writer.isTransaction) this.#writer.exec('ROLLBACK')
-      throw error
-    }
+  /** Another process may have dropped a view since it was opened. */
+  #isThere(key: string): boolean {
+    const tables = this.#views.get(key)
+    if (tables === undefined) return false
+    if (tables.read.selectCheckpoint.get(tables.key) !== undefined) return true
+    this.#forget(key)
+    return false
   }
 
-  async #begin(): Promise<void> {
-    for (const start = performance.now(); ; await delay(waitMs)) {
-      try {
-        this.#writer.exec('BEGIN IMMEDIATE')
-        return
-      } catch (error) {
-        if (!isBusy(error) || performance.now() - start > mostWaitMs) throw error
-      }
-    }
+  #forget(key: string): void {
+    this.#views.delete(key)
+    this.#found.clear()
   }
 
   #parse(view: ViewDefinition, id: string, document: string): unknown {
-    return parseStored(document, () => `SQLite file ${this.#path}: ${nameOf(view)}, document ${JSON.stringify(id)}`)
+    return parseStored(
+      document,
+      () => `SQLite file ${this.#database.path}: ${viewKey(view)}, document ${JSON.stringify(id)}`,
+    )
   }
-
-  #assertOpen(): void {
-    if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
-  }
-}
-
-function nameOf(view: ViewDefinition): string {
-  return `${view.viewName} version ${view.version}`
-}
-
-function checkpointOf(tables: ViewTables): number {
-  return (tables.read.selectCheckpoint.get(tables.key) as { readonly checkpoint: number }).checkpoint
 }
 
 function nextTurn(): Promise<void> {

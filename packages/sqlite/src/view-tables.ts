@@ -31,9 +31,10 @@ export interface ReadStatements {
   readonly countAllEntries: StatementSync
 }
 
-const selectView = 'SELECT key, indexes, documents_table FROM views WHERE name = ? AND version = ?'
-const insertView = `INSERT INTO views (name, version, indexes, documents_table, checkpoint) VALUES (?, ?, ?, ?, 0)
-  RETURNING key, indexes, documents_table`
+const selectView = 'SELECT key, indexes, documents_table FROM views WHERE name = ? AND version = ? AND build = ?'
+const insertView = `INSERT INTO views (name, version, build, indexes, documents_table, checkpoint, state)
+  VALUES (?, ?, ?, ?, ?, 0, 'building') RETURNING key, indexes, documents_table`
+const selectNextKey = "SELECT coalesce(max(seq), 0) + 1 AS next FROM sqlite_sequence WHERE name = 'views'"
 // SQLite compares table names without regard to case, and keeps names that begin with sqlite_ for itself.
 const isNameTaken = `SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE) OR ?1 LIKE 'sqlite\\_%' ESCAPE '\\' AS taken`
 
@@ -58,7 +59,7 @@ export interface KnownView {
  */
 export function findOrMakeView(writer: DatabaseSync, view: ViewDefinition): KnownView | 'other-indexes' {
   const indexes = JSON.stringify(Object.keys(view.indexes).sort())
-  const known = writer.prepare(selectView).get(view.viewName, view.version)
+  const known = writer.prepare(selectView).get(view.viewName, view.version, view.build ?? 1)
   const row = (known ?? createView(writer, view, indexes)) as unknown as ViewRecord
   if (row.indexes !== indexes) return 'other-indexes'
   const names = JSON.parse(row.indexes) as readonly string[]
@@ -86,13 +87,12 @@ export function prepareViewTables(
 }
 
 function createView(writer: DatabaseSync, view: ViewDefinition, indexes: string): unknown {
-  const wanted = `${view.viewName}_v${view.version}`
+  const { viewName, version, build = 1 } = view
+  const wanted = `${viewName}_v${version}${build === 1 ? '' : `_b${build}`}`
   const { taken } = writer.prepare(isNameTaken).get(wanted) as { readonly taken: number }
-  const { next } = writer.prepare('SELECT coalesce(max(key), 0) + 1 AS next FROM views').get() as {
-    readonly next: number
-  }
+  const { next } = writer.prepare(selectNextKey).get() as { readonly next: number }
   const documentsTable = taken === 0 ? wanted : `view_${next}`
-  const record = writer.prepare(insertView).get(view.viewName, view.version, indexes, documentsTable)
+  const record = writer.prepare(insertView).get(viewName, version, build, indexes, documentsTable)
   writer.exec(createTables(documentsTable, `${documentsTable}_index`))
   return record
 }

@@ -13,7 +13,7 @@ openDatabaseFile({
   path,
   applicationId: 0x43494d56,
   kind: 'a view store',
-  migrations: [...viewStoreMigrations, { version: 2, sql: endless }],
+  migrations: [...viewStoreMigrations, { version: viewStoreMigrations.length + 1, sql: endless }],
   synchronous: 'NORMAL',
   cacheMegabytes: 1,
 })

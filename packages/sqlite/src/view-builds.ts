@@ -1,0 +1,88 @@
+/** The builds of views: which there are, which one queries read, and how one is deleted. */
+
+import {
+  type StoredView,
+  UnknownNameError,
+  type ViewDefinition,
+  ViewLiveError,
+  ViewPromotedError,
+  viewKey,
+} from '@cim/core'
+import { type PreparedStatements, prepareForRecords } from './prepared-statements.ts'
+import type { ViewDatabase } from './view-database.ts'
+
+const readSql = {
+  list: `SELECT name, version, build, state, checkpoint, promoted_at FROM views WHERE ?1 IS NULL OR name = ?1
+    ORDER BY name, version, build`,
+} as const
+
+const writeSql = {
+  select: 'SELECT key, state, documents_table FROM views WHERE name = ? AND version = ? AND build = ?',
+  selectLive: "SELECT name AS viewName, version, build FROM views WHERE name = ? AND state = 'live'",
+  retire: "UPDATE views SET state = 'retired' WHERE name = ? AND state = 'live'",
+  promote: "UPDATE views SET state = 'live', promoted_at = ? WHERE key = ?",
+  delete: 'DELETE FROM views WHERE key = ?',
+} as const
+
+interface BuildRow {
+  readonly key: number
+  readonly state: StoredView['state']
+  readonly documents_table: string
+}
+
+interface ListedRow {
+  readonly name: string
+  readonly version: number
+  readonly build: number
+  readonly state: StoredView['state']
+  readonly checkpoint: number
+  readonly promoted_at: string | null
+}
+
+type BuildRef = Pick<ViewDefinition, 'viewName' | 'version' | 'build'>
+
+/** What changes something is to be called inside a transaction. */
+export class ViewBuilds {
+  readonly #database: ViewDatabase
+  readonly #read: PreparedStatements<typeof readSql>
+  readonly #write: PreparedStatements<typeof writeSql>
+
+  constructor(database: ViewDatabase) {
+    this.#database = database
+    this.#read = prepareForRecords(database.reader, readSql)
+    this.#write = prepareForRecords(database.writer, writeSql)
+  }
+
+  list(viewName: string | undefined): readonly StoredView[] {
+    return this.#database
+      .read(() => this.#read.list.all(viewName ?? null))
+      .map((row) => {
+        const { name, promoted_at, ...rest } = row as unknown as ListedRow
+        return { viewName: name, ...rest, promotedAt: promoted_at ?? undefined }
+      })
+  }
+
+  /** Makes one build live and retires the one before. */
+  promote(view: BuildRef, expectedLive: string | undefined, now: number): void {
+    const promoted = this.#find(view)
+    if (promoted === undefined) throw new UnknownNameError('unknown-view', viewKey(view), [])
+    const live = this.#write.selectLive.get(view.viewName) as BuildRef | undefined
+    const actualLive = live === undefined ? undefined : viewKey(live)
+    if (actualLive !== expectedLive) throw new ViewPromotedError(viewKey(view), expectedLive, actualLive)
+    this.#write.retire.run(view.viewName)
+    this.#write.promote.run(new Date(now).toISOString(), promoted.key)
+  }
+
+  /** Deletes a build with its tables, when there is one. */
+  drop(view: BuildRef): void {
+    const found = this.#find(view)
+    if (found === undefined) return
+    if (found.state === 'live') throw new ViewLiveError(viewKey(view))
+    this.#write.delete.run(found.key)
+    this.#database.writer.exec(`DROP TABLE "${found.documents_table}"; DROP TABLE "${found.documents_table}_index"`)
+  }
+
+  #find({ viewName, version, build = 1 }: BuildRef): BuildRow | undefined {
+    return this.#write.select.get(viewName, version, build) as BuildRow | undefined
+  }
+}
