@@ -6,11 +6,11 @@ import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { balances, filled, flaky, openBalances } from '../read-side/sample-balances.test.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
 import { appendDeposits, errorOf, settle, withHooks } from '../sample-account.test.ts'
-import type { ProcessorStatus } from './processor-runner.ts'
+import type { ProcessorStatus } from './processor-status.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
 /** So short that a test need not wait. */
-const retryDelay = { firstMs: 0, mostMs: 0 }
+const atOnce = { retryDelay: { firstMs: 0, mostMs: 0 } }
 
 describe('a processor that meets a failure', () => {
   test('tries a batch that failed again, tells of it, and goes on', async () => {
@@ -19,7 +19,7 @@ describe('a processor that meets a failure', () => {
     const { runner } = openBalances({
       eventStore: await filled(1, 2, 3),
       processor,
-      retryDelay,
+      failures: atOnce,
       onError: (error, { state, failures, position }) => told.push([String(error), state, failures, position]),
     })
     await runner.start()
@@ -53,7 +53,7 @@ describe('a processor that meets a failure', () => {
       },
     })
     const eventStore = await filled(1, 2, 3)
-    const { runner, caughtUp } = openBalances({ eventStore, viewStore, retryDelay })
+    const { runner, caughtUp } = openBalances({ eventStore, viewStore, failures: atOnce })
     await runner.start()
     await caughtUp()
     await appendDeposits(eventStore, 'a-1', 4)
@@ -65,7 +65,7 @@ describe('a processor that meets a failure', () => {
   test('makes no effect twice when two run over the same view', async () => {
     const eventStore = await filled(1, 2, 3)
     const viewStore = new MemoryViewStore()
-    const runners = [1, 2].map(() => openBalances({ eventStore, viewStore, retryDelay, batchSize: 2 }))
+    const runners = [1, 2].map(() => openBalances({ eventStore, viewStore, failures: atOnce, batchSize: 2 }))
     await Promise.all(runners.map(({ runner }) => runner.start()))
     for (let round = 0; round < 50; round++) {
       await appendDeposits(eventStore, 'a-1', 1)
@@ -82,7 +82,7 @@ describe('a processor that meets a failure', () => {
     const { runner } = openBalances({
       eventStore: await filled(1),
       processor,
-      retryDelay: { firstMs: 1_000_000, mostMs: 1_000_000 },
+      failures: { retryDelay: { firstMs: 1_000_000, mostMs: 1_000_000 } },
       onError: () => failed.resolve(),
     })
     await runner.start()
@@ -96,7 +96,7 @@ describe('a processor that meets a failure', () => {
     await viewStore.commit(balances, { expectedCheckpoint: 0, position: 9, changes: [] })
     const { runner } = openBalances({ eventStore: await filled(1, 2), viewStore })
     const error = (await errorOf(runner.start(), 'checkpoint-ahead')) as CheckpointAheadError
-    assert.deepEqual([error.processor, error.checkpoint, error.head], ['BalanceView', 9, 2])
+    assert.deepEqual([error.processor, error.checkpoint, error.head], ['BalanceView@1', 9, 2])
     assert.equal(runner.status.state, 'stopped')
   })
 
@@ -109,7 +109,7 @@ describe('a processor that meets a failure', () => {
         return memory.subscribe(...subscription)
       },
     })
-    const { runner, viewStore, caughtUp } = openBalances({ eventStore, retryDelay })
+    const { runner, viewStore, caughtUp } = openBalances({ eventStore, failures: atOnce })
     await runner.start()
     await caughtUp()
     await runner.stop()

@@ -35,10 +35,10 @@ describe('a processor', () => {
     const { processor, seen, saved, reached } = flaky(0, 0)
     const slow: EventProcessor = {
       ...processor,
-      process: async (events) => {
+      process: async (events, context) => {
         entered.resolve()
         await release.promise
-        return processor.process(events)
+        return processor.process(events, context)
       },
     }
     const eventStore = await filled(1, 2, 3)
@@ -74,6 +74,7 @@ describe('a processor', () => {
     await settle()
     assert.deepEqual([runner.status.state, seen], ['stopped', []])
     await runner.start()
+    await settle()
     assert.equal(runner.status.state, 'running')
     await runner.stop()
   })

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
+import { MemoryProgressStore } from '../memory/memory-progress-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { account, appendDeposits, shape, withHooks } from '../sample-account.test.ts'
 import { waitForPosition } from './consistency.ts'
@@ -56,28 +57,33 @@ export function openBalances(options: Partial<ProcessorRunnerOptions> & { readon
   return { eventStore, viewStore, runner, caughtUp }
 }
 
-/** A processor that fails so often at an event, and notes what it has seen and saved. */
+/** A processor that fails as a whole so often at an event, and notes what it has seen and saved. */
 export function flaky(failsAt: number, times: number) {
   const seen: number[] = []
   const saved: number[] = []
+  const progressStore = new MemoryProgressStore()
   let failures = 0
   const processor: EventProcessor = {
     processorName: 'Flaky',
     subjectPatterns: ['events.>'],
+    progressStore,
     getCheckpoint: async () => saved.at(-1) ?? 0,
     process: async (events) => {
       for (const { position } of events) {
         if (position === failsAt && failures++ < times) throw new Error(`failure ${failures}`)
         seen.push(position)
       }
-      return 0
+      return { unsavedEffects: 0, failures: [] }
     },
-    saveCheckpoint: async (position) => void saved.push(position),
+    saveCheckpoint: async (save) => {
+      await progressStore.saveProgress(save)
+      saved.push(save.position)
+    },
   }
   const reached = async (position: number) => {
     while ((saved.at(-1) ?? 0) < position) await new Promise(setImmediate)
   }
-  return { processor, seen, saved, reached }
+  return { processor, progressStore, seen, saved, reached }
 }
 
 /** @returns an event store with deposits of these amounts to one account */

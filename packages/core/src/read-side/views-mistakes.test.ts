@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { withHooks } from '../sample-account.test.ts'
+import { ChangeFailure, ViewSession } from './view-session.ts'
 import type { ViewDefinition, ViewStore } from './view-store.ts'
-import { ViewSession } from './views.ts'
 
 type Balance = { balance: number }
 const view: ViewDefinition = { viewName: 'Balances', version: 1, indexes: {} }
@@ -18,13 +18,21 @@ async function open(store: ViewStore = new MemoryViewStore()): Promise<ViewSessi
 describe('a session of a view', () => {
   test('refuses a handler that changes a document in place', async () => {
     const session = await open()
-    session.set('a', { balance: 1 })
-    await session.commit(0, 1)
-    session.update('a', (one) => {
-      if (one !== undefined) one.balance += 5
-      return one
+    session.update('a', () => ({ balance: 1 }), 'one')
+    await session.commit({ expectedCheckpoint: 0, position: 1 })
+    session.update(
+      'a',
+      (one) => {
+        if (one !== undefined) one.balance += 5
+        return one
+      },
+      'two',
+    )
+    await assert.rejects(session.apply(), (failure: ChangeFailure<string>) => {
+      assert.equal(failure.cause, 'two')
+      assert.match(String(failure.error), /read only property 'balance'/)
+      return failure instanceof ChangeFailure
     })
-    await assert.rejects(session.apply(), /read only property 'balance'/)
   })
 
   test('loses no change when a handler asks for several documents at once', async () => {
@@ -37,10 +45,10 @@ describe('a session of a view', () => {
       },
     })
     const session = await open(slow)
-    session.set('a', { balance: 1 })
-    session.update('b', (one) => ({ balance: (one?.balance ?? 0) + 2 }))
+    session.update('a', () => ({ balance: 1 }), 'one')
+    session.update('b', (one) => ({ balance: (one?.balance ?? 0) + 2 }), 'two')
     assert.deepEqual(await Promise.all([session.get('a'), session.get('b')]), [{ balance: 1 }, { balance: 2 }])
-    await session.commit(0, 1)
+    await session.commit({ expectedCheckpoint: 0, position: 1 })
     assert.deepEqual(
       await memory.getMany(view, ['a', 'b']),
       new Map([
@@ -61,8 +69,10 @@ describe('a session of a view', () => {
     })
     await memory.openView(view)
     const session = new ViewSession<{ text: string }>(counting, view)
-    for (let id = 0; id < 20; id++) session.set(`large ${id}`, { text: 'x'.repeat(1_000_000) })
-    await session.commit(0, 1)
+    for (let id = 0; id < 20; id++) {
+      session.update(`large ${id}`, () => ({ text: 'x'.repeat(1_000_000) }), 'one')
+    }
+    await session.commit({ expectedCheckpoint: 0, position: 1 })
     await session.get('large 1')
     assert.equal(reads, 21)
   })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { errorOf } from '../sample-account.test.ts'
-import { type BalanceView, balances, watchedViews } from './sample-balances.test.ts'
-import { ViewSession } from './views.ts'
+import { EventViews } from './event-views.ts'
+import { type BalanceView, balances, filled, watchedViews } from './sample-balances.test.ts'
+import { ViewSession } from './view-session.ts'
 
 const ada: BalanceView = { owner: 'Ada', balance: 1 }
 const bob: BalanceView = { owner: 'Bob', balance: 2 }
@@ -14,7 +16,20 @@ async function open() {
   const changes = [{ id: 'a', before: undefined, after: ada }]
   await memory.commit(balances, { expectedCheckpoint: 0, position: 1, changes })
   const watched = watchedViews(memory)
-  return { memory, ...watched, session: new ViewSession<BalanceView>(watched.viewStore, balances) }
+  const unitOfWork = new ViewSession<BalanceView, DomainEventEnvelope>(watched.viewStore, balances)
+  const [event] = await (await filled(1)).loadEvents({ aggregateType: 'Account', aggregateId: 'a-1' })
+  if (event === undefined) assert.fail('there is an event')
+  const views = new EventViews(unitOfWork, 'BalanceView', event)
+  const session = {
+    set: views.set.bind(views),
+    update: views.update.bind(views),
+    delete: views.delete.bind(views),
+    get: views.get.bind(views),
+    find: views.find.bind(views),
+    apply: () => unitOfWork.apply(),
+    commit: (expectedCheckpoint: number, position: number) => unitOfWork.commit({ expectedCheckpoint, position }),
+  }
+  return { memory, ...watched, session }
 }
 
 describe('the views that a handler sees', () => {

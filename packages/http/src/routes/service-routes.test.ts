@@ -33,7 +33,7 @@ test('a service whose store is closed or whose processors are stopped is alive, 
   assert.equal(json.status, 'unready')
   assert.deepEqual(json.reasons, [
     'The event store does not answer (store-closed).',
-    'Processor PersonView is stopped.',
+    'Processor PersonView@1 is stopped.',
   ])
 })
 
@@ -45,7 +45,7 @@ test('a processor that keeps failing makes the service unready without saying wh
   }
   const { application } = await startApplication({
     viewStore: new FailingViewStore(),
-    processors: { retryDelay: { firstMs: 1, mostMs: 1 } },
+    processors: { failures: { retryDelay: { firstMs: 1, mostMs: 1 } } },
   })
   const api = createHttpApi({ application })
   await application.dispatch({ commandType: 'CreatePerson', data: { legalName: 'Ada' } })
@@ -54,8 +54,11 @@ test('a processor that keeps failing makes the service unready without saying wh
     await nextTurn()
     response = await api.request('/readyz')
   }
-  assert.match(await response.text(), /Processor PersonView has failed \d+ times in a row\./)
-  assert.match(await (await api.request('/metrics')).text(), /^cim_processor_failures\{processor="PersonView"\} [1-9]/m)
+  assert.match(await response.text(), /Processor PersonView@1 has failed \d+ times in a row\./)
+  assert.match(
+    await (await api.request('/metrics')).text(),
+    /^cim_processor_failures\{processor="PersonView@1"\} [1-9]/m,
+  )
   await application.stop()
 })
 
@@ -104,10 +107,10 @@ test('the metrics are well-formed and count what has happened', async () => {
     'cim_http_requests_total{method="other",route="unmatched",status="405"} 1',
     'cim_event_store_up 1',
     'cim_event_store_head_position 1',
-    'cim_processor_position{processor="PersonView"} 1',
-    'cim_processor_lag_events{processor="PersonView"} 0',
-    'cim_processor_running{processor="PersonView"} 1',
-    'cim_processor_failures{processor="PersonView"} 0',
+    'cim_processor_position{processor="PersonView@1"} 1',
+    'cim_processor_lag_events{processor="PersonView@1"} 0',
+    'cim_processor_running{processor="PersonView@1"} 1',
+    'cim_processor_failures{processor="PersonView@1"} 0',
     'cim_event_streams 0',
   ]) {
     assert.ok(lines.includes(line), `${line} is missing in\n${text}`)

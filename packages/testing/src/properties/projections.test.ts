@@ -64,8 +64,8 @@ describe('any events', () => {
       const viewStore = failing(memory, how.failures)
       const { batchSize, eventsPerCheckpoint } = how
       const processor = new ProjectionProcessor(projection, viewStore)
-      const retryDelay = { firstMs: 0, mostMs: 0 }
-      const runner = new ProcessorRunner({ eventStore, processor, batchSize, eventsPerCheckpoint, retryDelay })
+      const failures = { retryDelay: { firstMs: 0, mostMs: 0 } }
+      const runner = new ProcessorRunner({ eventStore, processor, batchSize, eventsPerCheckpoint, failures })
       for (const [index, { id, eventType, amount }] of past.entries()) {
         if (index === how.begins) await runner.start()
         const event = { eventType, eventData: { amount } }
