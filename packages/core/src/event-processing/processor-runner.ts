@@ -2,30 +2,37 @@
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { hasErrorCode } from '../errors/cim-error.ts'
+import { messageOf } from '../errors/message-of.ts'
 import { neverThrowing } from '../errors/never-throwing.ts'
 import { DeadLettersChangedError } from '../errors/processing-errors.ts'
-import { CheckpointAheadError, StoreCorruptError, StoreUnavailableError } from '../errors/store-errors.ts'
+import { CheckpointAheadError, StoreCorruptError } from '../errors/store-errors.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import type { EventBatch, EventStore } from '../event-store/event-store.ts'
 import { Signal } from '../event-store/signal.ts'
 import { type SubjectMatcher, subjectMatcher } from '../event-store/subject-pattern.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
+import { Arrivals } from './arrivals.ts'
 import { type Clock, systemClock } from './clock.ts'
 import type { DeadLetterSequence } from './dead-letter.ts'
-import type { EventFailure, EventProcessor } from './event-processor.ts'
+import type { EventFailure, EventProcessor, ProcessContext, ProcessResult } from './event-processor.ts'
 import { EventRate } from './event-rate.ts'
 import { type CheckedFailurePolicy, classifyFailure, type FailurePolicy } from './failure-policy.ts'
 import { HeldEvents } from './held-events.ts'
 import { nextTurn } from './next-turn.ts'
 import type { ProcessorStatus } from './processor-status.ts'
 import type { ProcessorClaim, ProcessorProgress } from './progress-store.ts'
-import { retryDelayMs } from './retry-delay.ts'
+import { checkRetryDelay, retryDelayMs } from './retry-delay.ts'
 import { withSeen } from './seen-events.ts'
 
 /** What a {@link ProcessorRunner} needs. */
 export interface ProcessorRunnerOptions {
   readonly eventStore: EventStore
   readonly processor: EventProcessor
+  /**
+   * Where a processor begins that nobody has ever run: at the first event, after what is stored now, or after a position.
+   * `beginning` when left out. A view cannot begin anywhere else.
+   */
+  readonly startAt?: 'beginning' | 'now' | number
   /** The most events read and processed in one go; 1,000 when left out. */
   readonly batchSize?: number
   /** The most events between two checkpoints while there is a backlog; 250,000 when left out. */
@@ -53,6 +60,7 @@ const mostRetriesPerTurn = 20
 const optionNames = [
   'eventStore',
   'processor',
+  'startAt',
   'batchSize',
   'eventsPerCheckpoint',
   'failures',
@@ -70,6 +78,7 @@ const newOwner = createUuidGenerator()
 export class ProcessorRunner {
   readonly processor: EventProcessor
   readonly #eventStore: EventStore
+  readonly #startAt: 'beginning' | 'now' | number
   readonly #batchSize: number
   readonly #eventsPerCheckpoint: number
   readonly #policy: CheckedFailurePolicy
@@ -88,10 +97,14 @@ export class ProcessorRunner {
   readonly #moved = new Signal()
   #abort: AbortController | undefined
   #loop: Promise<void> | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
   #state: ProcessorStatus['state'] = 'stopped'
   #claim: ProcessorClaim | undefined
   #progress: ProcessorProgress | undefined
   #leaseUntil = 0
+  /** Somebody wants it to look at its progress and its dead letters at once. */
+  #isAwaited = false
   #position = 0
   #headPosition = 0
   /** Processed since the last save. */
@@ -114,13 +127,17 @@ export class ProcessorRunner {
       })
     this.processor = options.processor
     this.#eventStore = options.eventStore
+    const { startAt = 'beginning' } = options
+    if (startAt !== 'beginning' && startAt !== 'now')
+      checkWholeNumber('ProcessorRunner', 'startAt', startAt, { least: 0 })
+    this.#startAt = startAt
     this.#batchSize = whole('batchSize', 1000)
     this.#eventsPerCheckpoint = whole('eventsPerCheckpoint', 250_000)
     this.#leaseMs = whole('leaseMs', 10_000)
     checkOptions('ProcessorRunner.failures', options.failures ?? {}, ['maxAttempts', 'retryDelay', 'classify'])
     this.#policy = {
       maxAttempts: checkWholeNumber('ProcessorRunner', 'maxAttempts', options.failures?.maxAttempts ?? 5, { least: 1 }),
-      retryDelay: options.failures?.retryDelay ?? { firstMs: 100, mostMs: 30_000 },
+      retryDelay: checkRetryDelay(options.failures?.retryDelay ?? { firstMs: 100, mostMs: 30_000 }),
       classify: options.failures?.classify ?? classifyFailure,
     }
     this.#onError = neverThrowing(options.onError)
@@ -163,15 +180,18 @@ export class ProcessorRunner {
    * @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store
    */
   async start(): Promise<void> {
+    await this.#stopping
     if (this.#abort !== undefined) return
     const abort = new AbortController()
     this.#abort = abort
+    this.#starting = this.#readCheckpoint()
     try {
-      await this.#readCheckpoint()
+      await this.#starting
     } catch (error) {
-      // It may have been stopped and started again meanwhile.
-      if (this.#abort === abort) this.#abort = undefined
+      this.#abort = undefined
       throw error
+    } finally {
+      this.#starting = undefined
     }
     // It may have been stopped meanwhile.
     if (abort.signal.aborted) return
@@ -181,17 +201,28 @@ export class ProcessorRunner {
 
   /** Finishes the batch under way and saves, then gives the processor back and stops. */
   async stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    await this.#stopping
+  }
+
+  async #stop(): Promise<void> {
     this.#abort?.abort()
     this.#wake.notify()
+    try {
+      await this.#starting
+    } catch {
+      // Whoever started it is told.
+    }
     await this.#loop
     this.#abort = undefined
     this.#loop = undefined
+    this.#stopping = undefined
     this.#enter('stopped')
   }
 
   /** Looks at once whether something is to be done: after dead letters were retried or discarded, or it was paused. */
   wake(): void {
-    this.#leaseUntil = 0
+    this.#isAwaited = true
     this.#wake.notify()
   }
 
@@ -222,9 +253,10 @@ export class ProcessorRunner {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const seen = this.#wake.count
       try {
         if (!(await this.#ask())) {
-          await this.#rest(this.#leaseMs / 3, signal)
+          await this.#rest(seen, this.#leaseMs / 3, signal)
           continue
         }
         await this.#readCheckpoint()
@@ -248,15 +280,24 @@ export class ProcessorRunner {
       return false
     }
     const now = this.#clock.now()
-    const request = { owner: this.#owner, now, leaseMs: this.#leaseMs }
+    const startPosition = await this.#startPosition()
+    const request = { owner: this.#owner, now, leaseMs: this.#leaseMs, startPosition }
     this.#claim = await progressStore.claimProcessor(processorName, request)
     if (this.#claim === undefined) {
+      // What the owner has done counts for whoever drains this one.
+      this.#position = progress?.position ?? 0
       this.#enter('waiting')
       return false
     }
     this.#leaseUntil = now + this.#leaseMs
     this.#progress = await progressStore.readProgress(processorName)
     return true
+  }
+
+  async #startPosition(): Promise<number> {
+    if (this.#startAt === 'beginning') return 0
+    const head = await this.#eventStore.headPosition()
+    return this.#startAt === 'now' ? head : Math.min(this.#startAt, head)
   }
 
   async #giveBack(): Promise<void> {
@@ -273,14 +314,14 @@ export class ProcessorRunner {
     // Another owner, or another's hand on the dead letters: nothing has failed, the step is done again.
     if (hasErrorCode(error, 'stale-owner') || hasErrorCode(error, 'dead-letters-changed')) return
     this.#failures++
-    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#lastError = messageOf(error)
     this.#enter('retrying')
     this.#onError(error, this.status)
-    if (!signal.aborted) await this.#rest(retryDelayMs(this.#policy.retryDelay, this.#failures, this.#random()), signal)
+    await this.#rest(this.#wake.count, retryDelayMs(this.#policy.retryDelay, this.#failures, this.#random()), signal)
   }
 
-  async #rest(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#wake.wait(this.#wake.count, { signal, timeoutMs, schedule: this.#clock.schedule })
+  async #rest(seen: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#wake.wait(seen, { signal, timeoutMs, schedule: this.#clock.schedule })
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -317,12 +358,11 @@ export class ProcessorRunner {
 
   /** Shows a sign of life, and tries again what is due. @returns false when it is to be asked for, and read, anew */
   async #tend(signal: AbortSignal): Promise<boolean> {
-    const now = this.#clock.now()
-    if (now >= this.#leaseUntil - (this.#leaseMs * 2) / 3 && this.#claim !== undefined) {
-      const leaseUntil = now + this.#leaseMs
-      const progress = await this.processor.progressStore.renewClaim(this.#claim, leaseUntil)
-      this.#leaseUntil = leaseUntil
+    if (this.#isAwaited || this.#clock.now() >= this.#leaseUntil - (this.#leaseMs * 2) / 3) {
+      this.#isAwaited = false
+      const progress = await this.#showSignOfLife()
       this.#headPosition = await this.#eventStore.headPosition()
+      if (this.#headPosition <= this.#position) this.#forgetFailures()
       // A wake-up that was lost must not hold anything up for longer than this.
       if (this.#headPosition > this.#reached && this.#reached === this.#lastReached) return false
       this.#lastReached = this.#headPosition > this.#reached ? this.#reached : -1
@@ -346,10 +386,35 @@ export class ProcessorRunner {
     return true
   }
 
+  async #showSignOfLife(): Promise<ProcessorProgress> {
+    const leaseUntil = this.#clock.now() + this.#leaseMs
+    const progress = await this.processor.progressStore.renewClaim(this.#owned().claim, leaseUntil)
+    this.#leaseUntil = leaseUntil
+    return progress
+  }
+
+  /** Shows signs of life as long as the handlers take: else another runner would begin the same work. */
+  async #process(events: readonly DomainEventEnvelope[], context: ProcessContext): Promise<ProcessResult> {
+    let cancel = (): void => undefined
+    const beat = (): void => {
+      cancel = this.#clock.schedule(() => {
+        // When it fails, the save will fail too.
+        this.#showSignOfLife().catch(() => undefined)
+        beat()
+      }, this.#leaseMs / 3)
+    }
+    beat()
+    try {
+      return await this.processor.process(events, context)
+    } finally {
+      cancel()
+    }
+  }
+
   async #processBatch({ events, position }: EventBatch, signal: AbortSignal): Promise<void> {
     const live = this.#held.holdBack(events)
     this.#unsavedEvents += events.length
-    const { failures, unsavedEffects } = await this.processor.process(live, this.#context(signal))
+    const { failures, unsavedEffects } = await this.#process(live, this.#context(signal))
     for (const failure of failures) {
       this.#tellFailure(failure)
       this.#held.hold(failure, live)
@@ -383,7 +448,7 @@ export class ProcessorRunner {
       const last = page.at(-1)
       if (last === undefined) throw eventsMissing(this.processor.processorName, sequence)
       const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
-      const { failures } = await this.processor.process(events, this.#context(signal))
+      const { failures } = await this.#process(events, this.#retryContext(signal))
       const [failure] = failures
       if (failure === undefined) {
         const next =
@@ -401,21 +466,17 @@ export class ProcessorRunner {
   }
 
   #context(signal: AbortSignal) {
-    return { replayUntil: this.#progress?.furthestPosition ?? 0, signal }
+    return { replayUntil: this.#progress?.replayUntil ?? 0, signal }
   }
 
   #tellFailure({ event, error }: EventFailure): void {
     this.#failedAttempts++
-    const reason = error instanceof Error ? error.message : String(error)
-    this.#lastError = `${event.eventType} at position ${event.position}: ${reason}`
+    this.#lastError = `${event.eventType} at position ${event.position}: ${messageOf(error)}`
     this.#onError(error, this.status)
   }
 
   async #save(position: number): Promise<void> {
-    const { processorName } = this.processor
-    const [claim, progress] = [this.#claim, this.#progress]
-    if (claim === undefined || progress === undefined)
-      throw new Error(`Processor ${processorName} saves without a claim.`)
+    const { claim, progress } = this.#owned()
     const leaseUntil = this.#clock.now() + this.#leaseMs
     const { seen, revision: expectedRevision } = progress
     const deadLetters = this.#held.changes()
@@ -426,10 +487,22 @@ export class ProcessorRunner {
     this.#held.saved()
     this.#position = position
     this.#unsavedEvents = 0
-    const furthestPosition = Math.max(progress.furthestPosition, position)
-    this.#progress = { ...progress, position, furthestPosition }
+    this.#progress = { ...progress, position }
     this.#failures = 0
     if (deadLetters.length === 0) this.#lastError = undefined
+    this.#enter('running')
+  }
+
+  #owned(): { readonly claim: ProcessorClaim; readonly progress: ProcessorProgress } {
+    const [claim, progress] = [this.#claim, this.#progress]
+    if (claim !== undefined && progress !== undefined) return { claim, progress }
+    throw new Error(`Processor ${this.processor.processorName} works without a claim: this is a mistake in the runner.`)
+  }
+
+  #forgetFailures(): void {
+    if (this.#failures === 0) return
+    this.#failures = 0
+    this.#lastError = undefined
     this.#enter('running')
   }
 
@@ -447,45 +520,4 @@ function eventsMissing(
     `Processor ${processorName}: events ${fromSequence} to ${toSequence} of ${aggregateType} ${JSON.stringify(aggregateId)} are held ` +
       'back and are not in the event store. Does the processor belong to another event store? Restore a backup, or discard them.',
   )
-}
-
-function subscriptionEnded(): StoreUnavailableError {
-  return new StoreUnavailableError('The event store ended a subscription that was to go on. It is asked again.')
-}
-
-/** Asks for batches one at a time, and wakes the runner when one has come. */
-class Arrivals {
-  readonly #iterator: AsyncIterator<EventBatch>
-  readonly #wake: Signal
-  #isAsked = false
-  #outcome: { readonly batch: EventBatch } | { readonly error: unknown } | undefined
-
-  constructor(iterator: AsyncIterator<EventBatch>, wake: Signal) {
-    this.#iterator = iterator
-    this.#wake = wake
-  }
-
-  /** @returns the batch that has come, undefined when none has */
-  take(): EventBatch | undefined {
-    const outcome = this.#outcome
-    this.#outcome = undefined
-    if (outcome === undefined) {
-      if (!this.#isAsked) void this.#ask()
-      return undefined
-    }
-    if ('error' in outcome) throw outcome.error
-    return outcome.batch
-  }
-
-  async #ask(): Promise<void> {
-    this.#isAsked = true
-    try {
-      const { done, value } = await this.#iterator.next()
-      this.#outcome = done === true ? { error: subscriptionEnded() } : { batch: value }
-    } catch (error) {
-      this.#outcome = { error }
-    }
-    this.#isAsked = false
-    this.#wake.notify()
-  }
 }

@@ -25,6 +25,8 @@ export interface ClaimRequest {
   readonly now: number
   /** How long the claim lasts from the owner's last sign of life. */
   readonly leaseMs: number
+  /** Where the processor begins when nobody has ever asked for it; 0 when left out. */
+  readonly startPosition?: number
 }
 
 /** How far a processor is. */
@@ -32,9 +34,12 @@ export interface ProcessorProgress {
   readonly processorName: string
   /** Everything up to here has been processed, parked or discarded. */
   readonly position: number
-  /** The furthest that it has ever been: an event up to here comes again after a reset. */
-  readonly furthestPosition: number
+  /** It was here before it was moved back, at the furthest: events up to here come again. 0 when it never was. */
+  readonly replayUntil: number
+  /** Everything that it has seen after `seenAfter`. */
   readonly seen: SeenEvents
+  /** Where it began, or was moved to the last time. */
+  readonly seenAfter: number
   /** 0: nobody has ever run it. */
   readonly epoch: number
   /** Undefined when nobody runs it. */
@@ -96,7 +101,8 @@ export interface ProgressStore {
   /** Lets nobody run the processor, or allows it again. Its owner notices at its next sign of life. */
   setPaused(processorName: string, isPaused: boolean): Promise<void>
   /**
-   * Moves a processor that nobody runs back, or to another position; what it has seen begins anew with nothing.
+   * Moves a processor that nobody runs back, or to another position. What it has seen begins anew with nothing, its dead
+   * letters are forgotten, and events up to where it was are replays from then on.
    * @throws {ProcessorOwnedError} while it is run
    */
   moveProgress(processorName: string, position: number, now: number): Promise<void>

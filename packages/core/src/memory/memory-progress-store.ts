@@ -52,7 +52,10 @@ export class MemoryProgressStore implements ProgressStore {
       progress.owner === undefined || progress.owner === request.owner || progress.leaseUntil <= request.now
     if (!isFree) return undefined
     const epoch = progress.epoch + 1
-    stored.progress = { ...progress, epoch, owner: request.owner, leaseUntil: request.now + request.leaseMs }
+    const position = progress.epoch === 0 ? (request.startPosition ?? 0) : progress.position
+    const seenAfter = progress.epoch === 0 ? position : progress.seenAfter
+    const leaseUntil = request.now + request.leaseMs
+    stored.progress = { ...progress, position, seenAfter, epoch, owner: request.owner, leaseUntil }
     this.committed.notify()
     return { processorName, epoch }
   }
@@ -98,8 +101,7 @@ export class MemoryProgressStore implements ProgressStore {
       if (change.kind === 'resolve') stored.deadLetters.delete(aggregateKey(change.aggregate))
       else this.#put(stored, change.sequence)
     }
-    const furthestPosition = Math.max(stored.progress.furthestPosition, position)
-    stored.progress = { ...stored.progress, position, furthestPosition, seen, leaseUntil }
+    stored.progress = { ...stored.progress, position, seen, leaseUntil }
   }
 
   /** Forgets a processor. */
@@ -122,11 +124,20 @@ export class MemoryProgressStore implements ProgressStore {
 
   async moveProgress(processorName: string, position: number, now: number): Promise<void> {
     const stored = this.#open(processorName)
-    const { owner, leaseUntil, epoch, revision } = stored.progress
+    const { progress } = stored
+    const { owner, leaseUntil, epoch, revision } = progress
     if (owner !== undefined && leaseUntil > now) throw new ProcessorOwnedError(processorName, owner)
     stored.deadLetters.clear()
-    const change = { position, seen: nothingSeen, epoch: epoch + 1, revision: revision + 1, owner: undefined }
-    stored.progress = { ...stored.progress, ...change }
+    stored.progress = {
+      ...progress,
+      position,
+      replayUntil: Math.max(progress.replayUntil, progress.position),
+      seen: nothingSeen,
+      seenAfter: position,
+      epoch: epoch + 1,
+      revision: revision + 1,
+      owner: undefined,
+    }
     this.committed.notify()
   }
 
@@ -222,8 +233,9 @@ export class MemoryProgressStore implements ProgressStore {
       const progress: ProcessorProgress = {
         processorName,
         position: 0,
-        furthestPosition: 0,
+        replayUntil: 0,
         seen: nothingSeen,
+        seenAfter: 0,
         epoch: 0,
         owner: undefined,
         leaseUntil: 0,

@@ -5,28 +5,10 @@ import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidDefinitionError } from '../errors/input-errors.ts'
 import { isTypeName } from '../event-store/aggregate-ref.ts'
 import type { DomainEvent } from '../event-store/domain-event.ts'
-import { subjectOf } from '../event-store/subject-pattern.ts'
+import { type EventOf, type EventSource, subjectsOf } from '../event-store/event-source.ts'
 import type { Upcasters } from '../event-store/upcaster.ts'
 import type { IndexFunction, ViewDefinition } from './view-store.ts'
 import type { Views } from './views.ts'
-
-/** What a projection must know of an aggregate: the part of an AggregateDefinition that is about events. */
-export interface EventSource<TType extends string = string, TEvents extends SchemaCatalogue = SchemaCatalogue> {
-  readonly aggregateType: TType
-  readonly events: TEvents
-  readonly upcasters: Upcasters
-}
-
-/** Event schemas by event type. */
-export type SchemaCatalogue = Readonly<Record<string, StandardSchemaV1>>
-
-/** Any event of any of the sources. */
-export type EventOf<TSource extends EventSource> =
-  TSource extends EventSource<infer TType, infer TEvents>
-    ? {
-        [Name in keyof TEvents & string]: DomainEvent<Name, StandardSchemaV1.InferOutput<TEvents[Name]>, TType>
-      }[keyof TEvents & string]
-    : never
 
 /** Changes view documents for one event. May be asynchronous when it has to look documents up. */
 export type ProjectionHandler<TEvent, TView> = (event: TEvent, views: Views<TView>) => void | Promise<void>
@@ -88,27 +70,8 @@ export function defineProjection<TSource extends EventSource, TView, TIndex exte
     version,
     schema: options.schema,
     indexes,
-    subjectPatterns: subjectsOf(viewName, options.from, [...handlers.keys()]),
+    subjectPatterns: subjectsOf(`Projection ${viewName}`, options.from, [...handlers.keys()]),
     upcasters: new Map(options.from.map((source) => [source.aggregateType, source.upcasters])),
     project: (event, views) => handlers.get(event.eventType)?.(event, views),
   }
-}
-
-function subjectsOf(
-  viewName: string,
-  sources: readonly EventSource[],
-  eventTypes: readonly string[],
-): readonly string[] {
-  if (eventTypes.length === 0)
-    throw new InvalidDefinitionError(`Projection ${viewName}: 'on' must handle at least one event.`)
-  return eventTypes.flatMap((eventType) => {
-    const from = sources.filter(({ events }) => Object.hasOwn(events, eventType))
-    if (from.length === 0) {
-      const known = sources.flatMap(({ events }) => Object.keys(events))
-      throw new InvalidDefinitionError(
-        `Projection ${viewName}: no source defines the event ${eventType}. Known: ${known.join(', ')}.`,
-      )
-    }
-    return from.map(({ aggregateType }) => subjectOf(aggregateType, eventType))
-  })
 }
