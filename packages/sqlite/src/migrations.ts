@@ -150,9 +150,10 @@ export const viewStoreMigrations: readonly Migration[] = [
       CREATE TABLE processors (
         name TEXT PRIMARY KEY,
         position INTEGER NOT NULL DEFAULT 0,
-        furthest_position INTEGER NOT NULL DEFAULT 0,
+        replay_until INTEGER NOT NULL DEFAULT 0,
         seen_count INTEGER NOT NULL DEFAULT 0,
         seen_checksum INTEGER NOT NULL DEFAULT 0,
+        seen_after INTEGER NOT NULL DEFAULT 0,
         epoch INTEGER NOT NULL DEFAULT 0,
         revision INTEGER NOT NULL DEFAULT 0,
         is_paused INTEGER NOT NULL DEFAULT 0,
@@ -163,7 +164,7 @@ export const viewStoreMigrations: readonly Migration[] = [
         owner_process INTEGER,
         owner_process_start REAL
       ) STRICT, WITHOUT ROWID;
-      INSERT INTO processors (name, position, furthest_position)
+      INSERT INTO processors (name, position, seen_after)
         SELECT name || '@' || version, checkpoint, checkpoint FROM views;
 
       CREATE TABLE dead_letters (

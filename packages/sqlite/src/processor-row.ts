@@ -6,9 +6,10 @@ import type { ProcessorProgress } from '@cim/core'
 export interface ProcessorRow {
   readonly name: string
   readonly position: number
-  readonly furthest_position: number
+  readonly replay_until: number
   readonly seen_count: number
   readonly seen_checksum: number
+  readonly seen_after: number
   readonly epoch: number
   readonly revision: number
   readonly is_paused: number
@@ -23,8 +24,9 @@ export function toProgress(row: ProcessorRow): ProcessorProgress {
   return {
     processorName: row.name,
     position: row.position,
-    furthestPosition: row.furthest_position,
+    replayUntil: row.replay_until,
     seen: { count: row.seen_count, checksum: row.seen_checksum },
+    seenAfter: row.seen_after,
     epoch: row.epoch,
     owner: row.owner ?? undefined,
     leaseUntil: row.lease_until,

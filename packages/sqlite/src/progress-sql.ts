@@ -3,22 +3,23 @@
 /** Of the connection that writes. */
 export const progressSql = {
   /** The one statement of a step. */
-  save: `UPDATE processors SET position = ?1, furthest_position = max(furthest_position, ?1), seen_count = ?2,
-    seen_checksum = ?3, lease_until = ?4
-    WHERE name = ?5 AND epoch = ?6 AND position = ?7 AND revision = ?8`,
+  save: `UPDATE processors SET position = ?, seen_count = ?, seen_checksum = ?, lease_until = ?
+    WHERE name = ? AND epoch = ? AND position = ? AND revision = ?`,
   select: 'SELECT * FROM processors WHERE name = ?',
   insert: 'INSERT OR IGNORE INTO processors (name) VALUES (?)',
+  /** Before the first claim: where the processor begins. */
+  begin: 'UPDATE processors SET position = ?1, seen_after = ?1 WHERE name = ?2 AND epoch = 0 AND position = 0',
   claim: `UPDATE processors SET epoch = epoch + 1, owner = ?, lease_until = ?, owner_machine = ?, owner_process = ?,
     owner_process_start = ? WHERE name = ? RETURNING epoch`,
   renew: 'UPDATE processors SET lease_until = ? WHERE name = ? AND epoch = ? RETURNING *',
   release: `UPDATE processors SET owner = NULL, lease_until = 0, owner_machine = NULL, owner_process = NULL,
     owner_process_start = NULL WHERE name = ? AND epoch = ?`,
   setPaused: 'UPDATE processors SET is_paused = ? WHERE name = ?',
-  move: `UPDATE processors SET position = ?, seen_count = 0, seen_checksum = 0, epoch = epoch + 1,
+  move: `UPDATE processors SET position = ?1, replay_until = max(replay_until, position), seen_after = ?1, seen_count = 0, seen_checksum = 0, epoch = epoch + 1,
     revision = revision + 1, owner = NULL, owner_machine = NULL, owner_process = NULL, owner_process_start = NULL
-    WHERE name = ?`,
+    WHERE name = ?2`,
   /** The epoch goes on: what its last owner saves late is refused whoever runs it next. */
-  forget: `UPDATE processors SET position = 0, furthest_position = 0, seen_count = 0, seen_checksum = 0,
+  forget: `UPDATE processors SET position = 0, replay_until = 0, seen_after = 0, seen_count = 0, seen_checksum = 0,
     epoch = epoch + 1, revision = revision + 1, owner = NULL, lease_until = 0, owner_machine = NULL,
     owner_process = NULL, owner_process_start = NULL, is_paused = 0 WHERE name = ?`,
   riseRevision: 'UPDATE processors SET revision = revision + 1 WHERE name = ?',

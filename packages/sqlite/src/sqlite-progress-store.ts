@@ -53,9 +53,10 @@ export class SqliteProgressStore implements ProgressStore {
   }
 
   async claimProcessor(processorName: string, request: ClaimRequest): Promise<ProcessorClaim | undefined> {
-    const { owner, now, leaseMs } = request
+    const { owner, now, leaseMs, startPosition = 0 } = request
     const claimIt = (): ProcessorClaim | undefined => {
       if (!this.#isFree(this.#make(processorName), now, owner)) return undefined
+      if (startPosition > 0) this.#write.begin.run(startPosition, processorName)
       const { machine, processId, processStart } = this.#self
       const claimed = this.#write.claim.get(owner, now + leaseMs, machine, processId, processStart, processorName)
       const { epoch } = claimed as { readonly epoch: number }
