@@ -28,8 +28,11 @@ export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics
     try {
       if (stopping?.aborted === true && route.isOpen !== true) throw stoppingError()
       gate.checkOrigin(request)
-      const principal = route.isOpen === true ? undefined : gate.identify(request)
-      reply = await route.handle(context, principal instanceof Promise ? await principal : principal)
+      const identified = route.isOpen === true ? undefined : gate.identify(request)
+      const principal = identified instanceof Promise ? await identified : identified
+      const admission = gate.admit(route.path, principal)
+      if (admission !== undefined) await admission
+      reply = await route.handle(context, principal)
     } catch (error) {
       reply = replyTo(error, options, request.method, route.path)
     }

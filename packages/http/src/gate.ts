@@ -1,7 +1,7 @@
 /** Decides whether a request may come in at all. */
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { problemWithId, UnauthenticatedError } from '@cim/core'
+import { ForbiddenError, problemWithId, UnauthenticatedError } from '@cim/core'
 import type { Authenticate, Principal } from './principal.ts'
 import { HttpRequestError } from './problems/http-errors.ts'
 
@@ -10,6 +10,11 @@ export interface GateOptions {
   /** Every request must carry it as `Authorization: Bearer`. */
   readonly token?: string
   readonly authenticate?: Authenticate
+  /**
+   * Says which of those that `authenticate` knows may use what is under `/admin`: nobody when it is left out. Without
+   * `authenticate`, whoever has the token may.
+   */
+  readonly isAdministrator?: (principal: Principal) => boolean | Promise<boolean>
   /** Host names, with or without a port, that are served beside the loopback names. */
   readonly allowedHosts?: readonly string[]
 }
@@ -27,12 +32,14 @@ const bearer = /^Bearer +([^\s]+) *$/i
 export class Gate {
   readonly #tokenHash: Buffer | undefined
   readonly #authenticate: Authenticate | undefined
+  readonly #isAdministrator: GateOptions['isAdministrator']
   readonly #allowedHosts: ReadonlySet<string>
   readonly #checksHost: boolean
 
   constructor(options: GateOptions) {
     this.#tokenHash = options.token === undefined ? undefined : hashOf(options.token)
     this.#authenticate = options.authenticate
+    this.#isAdministrator = options.isAdministrator
     this.#allowedHosts = new Set(options.allowedHosts?.map((host) => host.toLowerCase()))
     // Behind a token the name does not matter: a rebound page does not have the token.
     this.#checksHost =
@@ -64,6 +71,16 @@ export class Gate {
     return this.#authenticate === undefined ? undefined : this.#ask(this.#authenticate, request)
   }
 
+  /**
+   * Lets only those use `/admin` who run the service.
+   * @param path of the route
+   * @throws {ForbiddenError} when the principal is somebody else
+   */
+  admit(path: string, principal: Principal | undefined): undefined | Promise<void> {
+    if (!path.startsWith('/admin/') || this.#authenticate === undefined) return undefined
+    return this.#askForAdministrator(principal)
+  }
+
   #checkToken(request: Request, expected: Buffer): void {
     const token = bearer.exec(request.headers.get('authorization') ?? '')?.[1]
     if (token === undefined) throw new UnauthenticatedError('Send the header Authorization: Bearer <token>.')
@@ -79,6 +96,15 @@ export class Gate {
       if (problem !== undefined) throw new TypeError(`authenticate: ${name} ${problem}`)
     }
     return principal
+  }
+
+  async #askForAdministrator(principal: Principal | undefined): Promise<void> {
+    if (principal !== undefined && (await this.#isAdministrator?.(principal)) === true) return
+    throw new ForbiddenError(
+      this.#isAdministrator === undefined
+        ? "Nobody may do this here: the service says with 'isAdministrator' who may."
+        : 'Only an administrator of the service may do this.',
+    )
   }
 
   #isAllowed(host: string): boolean {

@@ -37,6 +37,7 @@ export const httpApiOptionNames: readonly string[] = [
   'version',
   'token',
   'authenticate',
+  'isAdministrator',
   'allowedHosts',
   'maxBodyBytes',
   'heartbeatMs',

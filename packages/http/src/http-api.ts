@@ -9,6 +9,7 @@ import { openApiRoute } from './openapi/openapi-route.ts'
 import { HttpRequestError } from './problems/http-errors.ts'
 import { problemRoute } from './problems/problem-route.ts'
 import type { Route } from './route.ts'
+import { adminRoutes } from './routes/admin/admin-routes.ts'
 import { aggregateRoutes } from './routes/aggregate-routes.ts'
 import { commandRoute } from './routes/command-route.ts'
 import { eventRoute } from './routes/event-route.ts'
@@ -60,6 +61,7 @@ function routesOf(options: CheckedHttpApiOptions, metrics: Metrics): readonly Ro
     queryRoute(application, metrics),
     ...aggregateRoutes(application),
     eventRoute(application.eventStore, streams),
+    ...adminRoutes(application, stopping),
     indexRoute(application, title, version),
     openApiRoute(options),
     problemRoute(),

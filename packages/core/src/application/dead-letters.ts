@@ -58,7 +58,7 @@ export interface DeadLetterDetail {
 const mostExamples = 100
 const pageSize = 1000
 
-/** The dead letters of every processor of an application. @see the guide's chapter on operations */
+/** The dead letters of every processor of an application. */
 export class DeadLetters {
   readonly #eventStore: EventStore
   readonly #runnerOf: (processorName: string) => ProcessorRunner

@@ -33,8 +33,8 @@ export interface AuditProgress {
 }
 
 /**
- * What an audit found. `complete`: every event was seen, once. `partly-recorded`: so were all from a position on; what was
- * before it is not in the record. `not-recorded`: there is no record. `mismatch`: events are missing, or came twice.
+ * What an audit found. `complete`: every event was seen, once. `partly-recorded`: so was every event after the position where
+ * the record begins. `not-recorded`: there is no record of anything. `mismatch`: events are missing, or came twice.
  */
 export type AuditVerdict = 'complete' | 'partly-recorded' | 'not-recorded' | 'mismatch'
 
@@ -44,28 +44,20 @@ export interface ProcessorAudit {
   readonly verdict: AuditVerdict
   /** The outcome in words, and what to do. */
   readonly message: string
-  /** The audit covers everything up to here: the processor's position when the audit began. */
+  /** The record begins after this position: where the processor began, or was put. */
+  readonly afterPosition: number
+  /** The audit ends here: where the processor was when the audit began. */
   readonly position: number
   /** What the processor has recorded. */
   readonly recorded: SeenEvents
-  /** What the event store holds for it. */
+  /** What the event store holds for it between the two positions. */
   readonly expected: SeenEvents
-  /** The record begins after this position; 0 when it is complete, undefined when that cannot be told. */
-  readonly recordedAfterPosition: number | undefined
   /** Of a mismatch that one event explains: positions of the events that could be it, the first 10. */
   readonly suspectPositions: readonly number[]
   /** Seen and held back: not in effect until they are retried. */
   readonly heldBack: DeadLetterCounts
   /** Seen and given up, by the newest 1,000 records of that. */
   readonly discardedEvents: number
-}
-
-/** Looks for a second time where the first count did not match. */
-interface SecondLook {
-  /** How many events at the beginning are not in the record, if none is missing later. */
-  readonly before: number
-  /** The checksum of the event that is missing or came twice, if it is one. */
-  readonly checksum: number | undefined
 }
 
 const mostSuspects = 10
@@ -78,105 +70,107 @@ const allSums = 2 ** 32
  */
 export async function auditProcessor(audited: AuditedProcessor, options: AuditOptions = {}): Promise<ProcessorAudit> {
   checkOptions('auditProcessor', options, ['batchSize', 'signal', 'onProgress', 'nextTurn'])
-  const batchSize = checkWholeNumber('auditProcessor', 'batchSize', options.batchSize ?? 1000, {
-    least: 1,
-    most: 10_000,
-  })
+  const range = { least: 1, most: 10_000 }
+  const batchSize = checkWholeNumber('auditProcessor', 'batchSize', options.batchSize ?? 1000, range)
   const { processorName, progressStore } = audited
   // Position and record are saved together, so that they fit whatever is processed meanwhile.
-  const { position, seen: recorded } = (await progressStore.readProgress(processorName)) ?? {
-    position: 0,
-    seen: nothingSeen,
-  }
-  const look = { ...options, batchSize, position }
+  const progress = await progressStore.readProgress(processorName)
+  const { position, seenAfter: afterPosition, seen: recorded } = progress ?? nothingDone
+  const look = { ...options, batchSize, afterPosition, position }
   let expected = nothingSeen
-  for await (const events of readUpTo(audited, look)) expected = withSeen(expected, events)
-  const found = await compare(audited, look, recorded, expected)
+  for await (const events of readEvents(audited, look)) expected = withSeen(expected, events)
+  const verdict = verdictOn(recorded, expected, look)
+  const suspectPositions = verdict === 'mismatch' ? await findSuspects(audited, look, recorded, expected) : []
+  const message = messageOf(verdict, recorded, expected, look, suspectPositions)
   const discarded = await progressStore.listDiscarded(processorName, 1000)
   const discardedEvents = discarded
-    .filter(({ fromPosition }) => fromPosition <= position)
+    .filter(({ fromPosition }) => fromPosition > afterPosition && fromPosition <= position)
     .reduce((sum, { eventCount }) => sum + eventCount, 0)
   const heldBack = await progressStore.countDeadLetters(processorName)
-  return { processorName, position, recorded, expected, ...found, heldBack, discardedEvents }
+  const found = { verdict, message, afterPosition, position, recorded, expected, suspectPositions }
+  return { processorName, ...found, heldBack, discardedEvents }
 }
 
-type Found = Pick<ProcessorAudit, 'verdict' | 'message' | 'recordedAfterPosition' | 'suspectPositions'>
-type Look = AuditOptions & { readonly batchSize: number; readonly position: number }
+const nothingDone = { position: 0, seenAfter: 0, seen: nothingSeen }
 
-async function compare(
-  audited: AuditedProcessor,
-  look: Look,
+interface Look extends AuditOptions {
+  readonly batchSize: number
+  readonly afterPosition: number
+  readonly position: number
+}
+
+function verdictOn(recorded: SeenEvents, expected: SeenEvents, { afterPosition, position }: Look): AuditVerdict {
+  const isSame = recorded.count === expected.count && recorded.checksum === expected.checksum
+  if (isSame && afterPosition === 0) return 'complete'
+  if (isSame && afterPosition < position) return 'partly-recorded'
+  return isSame || recorded.count === 0 ? 'not-recorded' : 'mismatch'
+}
+
+function messageOf(
+  verdict: AuditVerdict,
   recorded: SeenEvents,
   expected: SeenEvents,
-): Promise<Found> {
-  const { position } = look
-  const suspectPositions: readonly number[] = []
-  if (recorded.count === expected.count && recorded.checksum === expected.checksum) {
-    const message = `All ${expected.count} events up to position ${position} were seen, each once.`
-    return { verdict: 'complete', message, recordedAfterPosition: 0, suspectPositions }
+  { afterPosition, position }: Look,
+  suspects: readonly number[],
+): string {
+  const before = 'was processed before records were kept, or the processor was put there'
+  switch (verdict) {
+    case 'complete':
+      return `All ${expected.count} events up to position ${position} were seen, each once.`
+    case 'partly-recorded':
+      return (
+        `All ${expected.count} events after position ${afterPosition} and up to ${position} were seen, each once. What is ` +
+        `before ${before}: it is not in the record. If it should be, rebuild the view.`
+      )
+    case 'not-recorded':
+      return (
+        `Nothing is recorded up to position ${position}: it ${before}. Whether every event was seen cannot be told. To be ` +
+        'sure, rebuild the view.'
+      )
+    case 'mismatch':
+      return (
+        `${differenceOf(expected.count - recorded.count, suspects)} Between the positions ${afterPosition} and ${position} ` +
+        `there are ${expected.count} events, and ${recorded.count} were seen. What came of them is not to be trusted: rebuild ` +
+        'the view. If its projection handles other events than before, raise its version.'
+      )
   }
-  if (recorded.count === 0 && recorded.checksum === 0) {
-    const message =
-      `Nothing is recorded of the ${expected.count} events up to position ${position}: they were processed before records ` +
-      'were kept, or the processor was put there. Whether it has seen them cannot be told; rebuild it to be sure.'
-    return { verdict: 'not-recorded', message, recordedAfterPosition: position, suspectPositions }
-  }
-  const missing = expected.count - recorded.count
-  const difference = (expected.checksum - recorded.checksum + allSums) % allSums
-  const checksum = missing === 1 ? difference : missing === -1 ? (allSums - difference) % allSums : undefined
-  const { unrecorded, suspects } = await lookAgain(audited, look, { before: missing, checksum })
-  if (missing > 0 && unrecorded.checksum === difference) {
-    const { afterPosition } = unrecorded
-    const message =
-      `All ${recorded.count} events after position ${afterPosition} and up to ${position} were seen, each once. The ` +
-      `${missing} events up to ${afterPosition} are not in the record: they were processed before records were kept, or the ` +
-      'processor was put there. If neither is so, they are missing: rebuild it.'
-    return { verdict: 'partly-recorded', message, recordedAfterPosition: afterPosition, suspectPositions: suspects }
-  }
-  const message = `${mismatchOf(missing, suspects)} Up to position ${position} there are ${expected.count} events, and ${recorded.count} were seen. What the processor made of them is not to be trusted: rebuild it.`
-  return { verdict: 'mismatch', message, recordedAfterPosition: undefined, suspectPositions: suspects }
 }
 
-function mismatchOf(missing: number, suspects: readonly number[]): string {
-  if (missing === 0) return 'As many events are missing as came twice.'
+function differenceOf(missing: number, suspects: readonly number[]): string {
   const places = suspects.length === 0 ? '' : `, probably that at position ${suspects.join(' or ')}`
+  if (missing === 0) return 'As many events are missing as came twice.'
   if (missing === 1) return `One event is missing${places}.`
   if (missing === -1) return `One event came twice${places}.`
   return missing > 0 ? `At least ${missing} events are missing.` : `At least ${-missing} events came twice.`
 }
 
-/** @returns what the events before the record sum up to, and which events alone could make the difference */
-async function lookAgain(audited: AuditedProcessor, look: Look, { before, checksum }: SecondLook) {
-  let unrecorded = nothingSeen
-  let afterPosition = 0
+/** @returns which events would alone make the difference between two sums */
+async function findSuspects(audited: AuditedProcessor, look: Look, recorded: SeenEvents, expected: SeenEvents) {
+  const missing = expected.count - recorded.count
   const suspects: number[] = []
-  for await (const events of readUpTo(audited, look)) {
+  if (Math.abs(missing) !== 1) return suspects
+  const checksum = (missing * (expected.checksum - recorded.checksum) + allSums) % allSums
+  for await (const events of readEvents(audited, look)) {
     for (const event of events) {
-      if (unrecorded.count < before) {
-        unrecorded = withSeen(unrecorded, [event])
-        afterPosition = event.position
-      } else if (checksum === undefined || suspects.length >= mostSuspects) {
-        return { unrecorded: { checksum: unrecorded.checksum, afterPosition }, suspects }
-      }
-      if (checksum === undefined || suspects.length >= mostSuspects) continue
       if (withSeen(nothingSeen, [event]).checksum === checksum) suspects.push(event.position)
+      if (suspects.length === mostSuspects) return suspects
     }
   }
-  return { unrecorded: { checksum: unrecorded.checksum, afterPosition }, suspects }
+  return suspects
 }
 
-/** The events that the processor wants, batch by batch, up to a position. */
-async function* readUpTo(
+/** The events that the processor wants, batch by batch. */
+async function* readEvents(
   { eventStore, subjectPatterns }: AuditedProcessor,
-  { batchSize, position, signal, onProgress, nextTurn: letOthers = nextTurn }: Look,
+  { batchSize, afterPosition, position, signal, onProgress, nextTurn: letOthers = nextTurn }: Look,
 ): AsyncGenerator<readonly { readonly position: number }[]> {
-  for (let afterPosition = 0; afterPosition < position; ) {
+  for (let after = afterPosition; after < position; ) {
     signal?.throwIfAborted()
-    const page = await eventStore.readEvents({ subjectPatterns, afterPosition, limit: batchSize })
+    const page = await eventStore.readEvents({ subjectPatterns, afterPosition: after, limit: batchSize })
     yield page.events.filter((event) => event.position <= position)
     onProgress?.({ position: Math.min(page.position, position), ofPosition: position })
-    if (page.isEnd || page.position <= afterPosition) return
-    afterPosition = page.position
+    if (page.isEnd || page.position <= after) return
+    after = page.position
     await letOthers()
   }
 }

@@ -1,0 +1,16 @@
+/** Everything under `/admin`: for those who run the service. The gate lets nobody else in, see `Gate.admit`. */
+
+import type { Application } from '@cim/core'
+import type { Route } from '../../route.ts'
+import { deadLetterActions } from './dead-letter-actions.ts'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { processorRoutes } from './processor-routes.ts'
+
+/** @param application that is watched and steered @param stopping aborts when the service is to stop */
+export function adminRoutes(application: Application, stopping: AbortSignal | undefined): readonly Route[] {
+  return [
+    ...processorRoutes(application, stopping),
+    ...deadLetterRoutes(application),
+    ...deadLetterActions(application),
+  ]
+}
