@@ -198,8 +198,11 @@ export type { Views } from './read-side/views.ts'
 // Schemas
 export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } from './schema/schema.ts'
 // Time travel
+export { openBranch } from './time-travel/branch.ts'
+export { BranchEventStore, type BranchEventStoreOptions } from './time-travel/branch-event-store.ts'
 export { type Difference, differencesBetween } from './time-travel/differences.ts'
 export { type HistoryEntry, historyOf, type Moment, stateAt } from './time-travel/state-at.ts'
+export { ViewsAt, type ViewsAtOptions } from './time-travel/views-at.ts'
 // Tracing
 export { CommandSpans } from './tracing/command-spans.ts'
 // Command side

@@ -26,7 +26,7 @@ export function followLog(log: FollowedLog): AsyncIterable<EventBatch> {
 }
 
 /** Lets a consumer stop while it waits: a generator alone answers `return` only after its pending `next`. */
-function stoppable(
+export function stoppable(
   start: (signal: AbortSignal) => AsyncGenerator<EventBatch>,
   options: SubscribeOptions | undefined,
 ): AsyncIterator<EventBatch> {

@@ -10,6 +10,7 @@ import type {
   AppendOptions,
   AppendResult,
   CommandRecord,
+  EventBatch,
   EventPage,
   EventStore,
   EventStoreLimits,
