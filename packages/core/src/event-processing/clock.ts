@@ -8,11 +8,14 @@ export interface Clock {
   readonly schedule: (callback: () => void, delayMs: number) => () => void
 }
 
-/** The clock of the system. */
+/** A timer of the system cannot wait longer. */
+const longestTimerMs = 2 ** 31 - 1
+
+/** The clock of the system. Waits of more than 24 days end after 24 days. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   schedule: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs)
+    const timer = setTimeout(callback, Math.min(delayMs, longestTimerMs))
     return () => clearTimeout(timer)
   },
 }

@@ -40,7 +40,16 @@ export function nextAttemptMs(
   attempts: number,
   random: number,
 ): number | undefined {
-  const kind = policy.classify(error)
+  const kind = kindOf(policy, error)
   if (kind === 'permanent' || (kind === 'unknown' && attempts >= policy.maxAttempts)) return undefined
   return retryDelayMs(policy.retryDelay, attempts, random)
+}
+
+/** Whoever classifies may fail too: that must not stop the processor. */
+function kindOf({ classify }: CheckedFailurePolicy, error: unknown): FailureKind {
+  try {
+    return classify(error)
+  } catch {
+    return 'unknown'
+  }
 }

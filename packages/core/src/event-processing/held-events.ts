@@ -1,5 +1,6 @@
 /** The dead letters of one processor, as its runner keeps them between two saves. */
 
+import { messageOf, textOf } from '../errors/message-of.ts'
 import { TooManyDeadLettersError } from '../errors/processing-errors.ts'
 import type { AggregateRef } from '../event-store/aggregate-ref.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
@@ -47,12 +48,12 @@ export class HeldEvents {
   /** Reads everything anew. */
   async load(store: ProgressStore): Promise<void> {
     const sequences = new Map<string, DeadLetterSequence>()
-    const { processorName, mostSequences } = this.#options
+    const { processorName } = this.#options
     for (let after: string | undefined; ; ) {
       const options = after === undefined ? { limit: 1000 } : { limit: 1000, after }
       const page = await store.listDeadLetters(processorName, options)
       for (const sequence of page.sequences) sequences.set(aggregateKey(sequence), sequence)
-      if (page.next === undefined || sequences.size >= mostSequences) break
+      if (page.next === undefined) break
       after = page.next
     }
     this.#sequences = sequences
@@ -200,29 +201,16 @@ export interface AggregatePlace {
   readonly position: number
 }
 
-const longestText = 10_000
-
+/** Handlers throw anything: nothing of it may fail here. */
 function describe({ eventId, eventType }: DomainEventEnvelope, error: unknown): ProcessingFailure {
-  if (!(error instanceof Error)) return { name: 'unknown', message: textOf(error), eventId, eventType }
-  const { code } = error as { readonly code?: unknown }
+  const failure = { message: messageOf(error), eventId, eventType }
+  if (!(error instanceof Error)) return { name: 'unknown', ...failure }
+  const code = textOf(() => (error as { readonly code?: unknown }).code ?? '')
+  const stack = textOf(() => error.stack ?? '')
   return {
-    name: cut(error.name),
-    message: cut(error.message),
-    ...(typeof code === 'string' ? { code: cut(code) } : undefined),
-    ...(error.stack === undefined ? undefined : { stack: cut(error.stack) }),
-    eventId,
-    eventType,
+    name: textOf(() => error.name),
+    ...failure,
+    ...(code === '' ? undefined : { code }),
+    ...(stack === '' ? undefined : { stack }),
   }
-}
-
-function textOf(error: unknown): string {
-  try {
-    return cut(String(error))
-  } catch {
-    return 'something was thrown that is no text'
-  }
-}
-
-function cut(text: string): string {
-  return text.slice(0, longestText).toWellFormed()
 }

@@ -180,7 +180,7 @@ export class ProcessorRunner {
    * @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store
    */
   async start(): Promise<void> {
-    await this.#stopping
+    if (this.#stopping !== undefined) await this.#stopping
     if (this.#abort !== undefined) return
     const abort = new AbortController()
     this.#abort = abort
@@ -448,7 +448,7 @@ export class ProcessorRunner {
       const last = page.at(-1)
       if (last === undefined) throw eventsMissing(this.processor.processorName, sequence)
       const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
-      const { failures } = await this.#process(events, this.#retryContext(signal))
+      const { failures } = await this.#process(events, this.#context(signal))
       const [failure] = failures
       if (failure === undefined) {
         const next =
@@ -465,7 +465,7 @@ export class ProcessorRunner {
     }
   }
 
-  #context(signal: AbortSignal) {
+  #context(signal: AbortSignal): ProcessContext {
     return { replayUntil: this.#progress?.replayUntil ?? 0, signal }
   }
 

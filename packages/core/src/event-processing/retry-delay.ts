@@ -1,5 +1,7 @@
 /** How long to wait before trying again. */
 
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+
 /** Waits that grow from failure to failure. */
 export interface RetryDelay {
   /** Milliseconds before the second attempt. */
@@ -18,4 +20,13 @@ export interface RetryDelay {
 export function retryDelayMs(delay: RetryDelay, failures: number, random: number): number {
   const full = Math.min(delay.mostMs, delay.firstMs * 2 ** Math.min(failures - 1, 30))
   return Math.round(full * (1 - random / 2))
+}
+
+/** @throws {InvalidOptionError} when a bound is not a number of milliseconds up to a day */
+export function checkRetryDelay(delay: RetryDelay): RetryDelay {
+  checkOptions('retryDelay', delay, ['firstMs', 'mostMs'])
+  for (const name of ['firstMs', 'mostMs'] as const) {
+    checkWholeNumber('retryDelay', name, delay[name], { least: 0, most: 86_400_000 })
+  }
+  return delay
 }
