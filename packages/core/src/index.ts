@@ -5,6 +5,7 @@ export { Application, type ApplicationOptions } from './application/application.
 export type { DocumentDifference, ViewComparison } from './application/compare-builds.ts'
 export type { DeadLetterDetail, DeadLetterOutcome, DeadLetters, DiscardRequest } from './application/dead-letters.ts'
 export type { Processing, ProcessorOverview } from './application/processing.ts'
+export { Reactions, type ReactionsOptions, type ResetOptions } from './application/reactions.ts'
 export { type ViewBuild, ViewBuilds, type ViewBuildsOptions } from './application/view-builds.ts'
 // Errors
 export { checkOptions, checkWholeNumber } from './errors/check-options.ts'
@@ -93,6 +94,14 @@ export type {
   ProgressSave,
   ProgressStore,
 } from './event-processing/progress-store.ts'
+export {
+  defineReaction,
+  type ReactionContext,
+  type ReactionDefinition,
+  type ReactionHandler,
+  type ReactionOptions,
+} from './event-processing/reaction.ts'
+export { ReactionProcessor, type ReactionProcessorOptions } from './event-processing/reaction-processor.ts'
 export type { RetryDelay } from './event-processing/retry-delay.ts'
 export { nothingSeen, type SeenEvents, withSeen } from './event-processing/seen-events.ts'
 export { TracedProcessor } from './event-processing/traced-processor.ts'

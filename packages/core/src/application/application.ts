@@ -2,8 +2,11 @@
 
 import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
 import type { ProcessorStatus } from '../event-processing/processor-status.ts'
+import type { ReactionDefinition } from '../event-processing/reaction.ts'
+import { ReactionProcessor } from '../event-processing/reaction-processor.ts'
 import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
@@ -26,6 +29,7 @@ import {
 import type { LoadedAggregate } from '../write-side/load-aggregate.ts'
 import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
 import { Processing } from './processing.ts'
+import { Reactions } from './reactions.ts'
 import { ViewBuilds } from './view-builds.ts'
 
 /** What an {@link Application} is made of. */
@@ -36,6 +40,7 @@ export interface ApplicationOptions {
   readonly aggregates: readonly AggregateDefinition[]
   readonly projections?: readonly ProjectionDefinition[]
   readonly queries?: readonly QueryDefinition[]
+  readonly reactions?: readonly ReactionDefinition[]
   readonly authorize?: Authorize
   readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
   readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
@@ -55,6 +60,7 @@ const optionNames = [
   'aggregates',
   'projections',
   'queries',
+  'reactions',
   'authorize',
   'repository',
   'commands',
@@ -73,6 +79,8 @@ export class Application implements AsyncDisposable {
   readonly #queryHandler: QueryHandler
   /** The builds of every view: to rebuild, compare, promote and roll back. */
   readonly viewBuilds: ViewBuilds
+  /** What happens outside when something has happened here. */
+  readonly reactions: Reactions
   /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
   readonly processing: Processing
 
@@ -105,17 +113,37 @@ export class Application implements AsyncDisposable {
       ),
       ...(authorize === undefined ? undefined : { authorize }),
     })
-    const createRunner = (projection: ProjectionDefinition): ProcessorRunner => {
-      const { concurrency, handlerTimeoutMs, ...runner } = options.processors ?? {}
-      const processor = new ProjectionProcessor(projection, viewStore, {
-        ...(concurrency === undefined ? undefined : { concurrency }),
-        ...(handlerTimeoutMs === undefined ? undefined : { handlerTimeoutMs }),
-      })
-      return new ProcessorRunner({ ...runner, eventStore, processor: new TracedProcessor(processor, commandSpans) })
+    const { concurrency, handlerTimeoutMs, ...processing } = options.processors ?? {}
+    const handling = {
+      ...(concurrency === undefined ? undefined : { concurrency }),
+      ...(handlerTimeoutMs === undefined ? undefined : { handlerTimeoutMs }),
     }
+    const createRunner = (processor: EventProcessor, more?: Pick<ProcessorRunnerOptions, 'startAt'>): ProcessorRunner =>
+      new ProcessorRunner({
+        ...processing,
+        ...more,
+        eventStore,
+        processor: new TracedProcessor(processor, commandSpans),
+      })
     const now = options.now ?? Date.now
-    this.viewBuilds = new ViewBuilds({ eventStore, viewStore, projections, createRunner, now })
-    this.processing = new Processing({ eventStore, runners: () => this.viewBuilds.runners, now })
+    this.viewBuilds = new ViewBuilds({
+      eventStore,
+      viewStore,
+      projections,
+      createRunner: (projection) => createRunner(new ProjectionProcessor(projection, viewStore, handling)),
+      now,
+    })
+    this.reactions = new Reactions({
+      reactions: options.reactions ?? [],
+      createRunner: (reaction) =>
+        createRunner(new ReactionProcessor(reaction, viewStore.progressStore, handling), { startAt: reaction.startAt }),
+      now,
+    })
+    checkUnique('Processor', [
+      ...projections.map(({ viewName }) => viewName),
+      ...(options.reactions ?? []).map(({ reactionName }) => reactionName),
+    ])
+    this.processing = new Processing({ eventStore, runners: () => this.#runners, now })
     this.#queryHandler = new QueryHandler({
       ...clock,
       viewStore,
@@ -129,6 +157,7 @@ export class Application implements AsyncDisposable {
   async start(): Promise<void> {
     try {
       await this.viewBuilds.start()
+      await this.reactions.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -137,7 +166,7 @@ export class Application implements AsyncDisposable {
 
   /** Lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
-    await this.viewBuilds.stop()
+    await Promise.all([this.viewBuilds.stop(), this.reactions.stop()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -146,7 +175,11 @@ export class Application implements AsyncDisposable {
 
   /** How every processor is doing. */
   get processors(): readonly ProcessorStatus[] {
-    return this.viewBuilds.runners.map(({ status }) => status)
+    return this.#runners.map(({ status }) => status)
+  }
+
+  get #runners(): readonly ProcessorRunner[] {
+    return [...this.viewBuilds.runners, ...this.reactions.runners]
   }
 
   /** Handles a command. @see {@link CommandHandler.handle} */

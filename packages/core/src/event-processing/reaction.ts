@@ -27,6 +27,7 @@ export type ReactionHandler<TEvent> = (event: TEvent, context: ReactionContext) 
 export interface ReactionDefinition {
   readonly reactionName: string
   readonly subjectPatterns: readonly string[]
+  readonly startAt: 'beginning' | 'now' | number
   /** Upcasters by aggregate type. */
   readonly upcasters: ReadonlyMap<string, Upcasters>
   /** Handles one decoded event; an event type without a handler does nothing. */
@@ -37,6 +38,11 @@ export interface ReactionDefinition {
 export interface ReactionOptions<TSource extends EventSource> {
   /** The aggregates whose events it reacts to. */
   readonly from: readonly TSource[]
+  /**
+   * Where it begins when it is new: `now` when left out, so that a reaction to the past is never an accident; `beginning`, or
+   * after a position.
+   */
+  readonly startAt?: 'beginning' | 'now' | number
   /** Per event type: what it does. */
   readonly on: {
     readonly [Name in EventOf<TSource>['eventType']]?: ReactionHandler<
@@ -56,7 +62,7 @@ export function defineReaction<TSource extends EventSource>(
   reactionName: string,
   options: ReactionOptions<TSource>,
 ): ReactionDefinition {
-  checkOptions(`defineReaction('${reactionName}')`, options, ['from', 'on'])
+  checkOptions(`defineReaction('${reactionName}')`, options, ['from', 'startAt', 'on'])
   if (!isTypeName(reactionName)) {
     throw new InvalidDefinitionError(
       `Reaction: the name ${JSON.stringify(reactionName)} must be a letter, then letters, digits, '_' or '-'.`,
@@ -65,6 +71,7 @@ export function defineReaction<TSource extends EventSource>(
   const handlers = new Map(Object.entries(options.on)) as Map<string, ReactionHandler<DomainEvent>>
   return {
     reactionName,
+    startAt: options.startAt ?? 'now',
     subjectPatterns: subjectsOf(`Reaction ${reactionName}`, options.from, [...handlers.keys()]),
     upcasters: new Map(options.from.map((source) => [source.aggregateType, source.upcasters])),
     react: (event, context) => handlers.get(event.eventType)?.(event, context),

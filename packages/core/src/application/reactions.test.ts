@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ValidationError } from '../errors/input-errors.ts'
+import { defineReaction } from '../event-processing/reaction.ts'
+import { MemoryEventStore } from '../memory/memory-event-store.ts'
+import { MemoryViewStore } from '../memory/memory-view-store.ts'
+import type { ProjectionDefinition } from '../read-side/projection.ts'
+import { balances } from '../read-side/sample-balances.test.ts'
+import { a1, account, accountDefinition, appendDeposits, errorOf } from '../sample-account.test.ts'
+import { Application } from './application.ts'
+
+function open() {
+  const told: (readonly [amount: number, isReplay: boolean])[] = []
+  const letter = defineReaction('DepositLetter', {
+    from: [account],
+    on: { Deposited: ({ data }, { isReplay }) => void told.push([data.amount, isReplay]) },
+  })
+  const eventStore = new MemoryEventStore()
+  const application = new Application({
+    eventStore,
+    viewStore: new MemoryViewStore(),
+    aggregates: [accountDefinition],
+    projections: [balances as ProjectionDefinition],
+    reactions: [letter],
+  })
+  const drained = async () => {
+    for (const name of application.processing.processorNames) await application.processing.drain(name)
+  }
+  return { application, eventStore, told, drained }
+}
+
+describe('the reactions of an application', () => {
+  test('begin with what comes, and run beside its projections', async () => {
+    const { application, eventStore, told, drained } = open()
+    await using _ = application
+    await appendDeposits(eventStore, 'a-1', 1)
+    await application.start()
+    await application.dispatch(account.command('Deposit', { amount: 2 }, { aggregateId: a1 }))
+    await drained()
+    assert.deepEqual(told, [[2, false]])
+    const names = application.processors.map(({ processorName }) => processorName)
+    assert.deepEqual(names, ['BalanceView@1', 'DepositLetter'])
+  })
+
+  test('are only reset by someone who says so twice, and are told what comes again', async () => {
+    const { application, eventStore, told, drained } = open()
+    await using _ = application
+    await application.start()
+    await appendDeposits(eventStore, 'a-1', 1, 2)
+    await drained()
+    const { reactions } = application
+    const wrong = { position: 0, confirm: 'Letter', mayRepeatEffects: false as never }
+    const error = (await errorOf(reactions.reset('DepositLetter', wrong), 'validation')) as ValidationError
+    assert.deepEqual(
+      error.issues.map(({ pointer }) => pointer),
+      ['/confirm', '/mayRepeatEffects'],
+    )
+    await errorOf(
+      reactions.reset('BalanceView@1', { ...wrong, confirm: 'BalanceView@1', mayRepeatEffects: true }),
+      'unknown-processor',
+    )
+    await reactions.reset('DepositLetter', { position: 1, confirm: 'DepositLetter', mayRepeatEffects: true })
+    await appendDeposits(eventStore, 'a-1', 3)
+    await drained()
+    assert.deepEqual(told, [
+      [1, false],
+      [2, false],
+      [2, true],
+      [3, false],
+    ])
+  })
+})
