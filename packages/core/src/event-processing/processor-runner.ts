@@ -184,7 +184,7 @@ export class ProcessorRunner {
     if (this.#abort !== undefined) return
     const abort = new AbortController()
     this.#abort = abort
-    this.#starting = this.#readCheckpoint()
+    this.#starting = this.#begin()
     try {
       await this.#starting
     } catch (error) {
@@ -239,6 +239,12 @@ export class ProcessorRunner {
       if (this.#position >= head || this.#state === 'stopped') return
       await this.#moved.wait(seen, { signal })
     }
+  }
+
+  /** Whatever is appended once this is done comes after the start. */
+  async #begin(): Promise<void> {
+    if (this.#startAt !== 'beginning') await this.#ask()
+    await this.#readCheckpoint()
   }
 
   async #readCheckpoint(): Promise<void> {
