@@ -32,19 +32,27 @@ export class EventViews<TView> implements Views<TView> {
     this.update(id, () => undefined)
   }
 
-  async get(id: string): Promise<TView | undefined> {
-    this.#assertOpen()
-    return this.#session.get(id)
+  get(id: string): Promise<TView | undefined> {
+    return this.#read(() => this.#session.get(id))
   }
 
-  async find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
-    this.#assertOpen()
-    return this.#session.find(index, equals)
+  find(index: string, equals: IndexValue): Promise<readonly ViewRow<TView>[]> {
+    return this.#read(() => this.#session.find(index, equals))
   }
 
   /** The handler has ended, or is given up. */
   end(): void {
     this.#isOver = true
+  }
+
+  /** A handler need not wait for what it asks: when that fails, it must not end the process as a rejection that nobody heard. */
+  #read<TResult>(read: () => Promise<TResult>): Promise<TResult> {
+    const reading = (async () => {
+      this.#assertOpen()
+      return read()
+    })()
+    reading.catch(() => undefined)
+    return reading
   }
 
   #assertOpen(): void {

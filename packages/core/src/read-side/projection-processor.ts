@@ -10,7 +10,7 @@ import { decodeEvent } from '../event-store/domain-event.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import { EventViews } from './event-views.ts'
 import type { ProjectionDefinition } from './projection.ts'
-import { ChangeFailure, ViewSession } from './view-session.ts'
+import { ViewSession } from './view-session.ts'
 import { type ViewStore, viewKey } from './view-store.ts'
 
 /** Options of a {@link ProjectionProcessor}. */
@@ -33,6 +33,8 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   readonly #handlerTimeoutMs: number
   readonly #clock: Clock
   #session: ViewSession<TView, DomainEventEnvelope>
+  /** A save has failed because of a document: until one succeeds, each change is checked, to find the event that is to blame. */
+  #isStrict = false
 
   constructor(projection: ProjectionDefinition<TView>, viewStore: ViewStore, options: ProjectionProcessorOptions = {}) {
     checkOptions('ProjectionProcessor', options, ['concurrency', 'handlerTimeoutMs', 'clock'])
@@ -62,7 +64,7 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   }
 
   async getCheckpoint(): Promise<number> {
-    this.#session = new ViewSession(this.#viewStore, this.#projection)
+    this.#session = new ViewSession(this.#viewStore, this.#projection, { isStrict: this.#isStrict })
     await this.#viewStore.openView(this.#projection)
     return await this.#viewStore.getCheckpoint(this.#projection)
   }
@@ -83,7 +85,7 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
       session.rollbackBatch()
       failures.set(aggregateKey(failure.event), failure)
       handled = handled.filter((event) => {
-        const failed = failures.size === 0 ? undefined : failures.get(aggregateKey(event))
+        const failed = failures.get(aggregateKey(event))
         return failed === undefined || event.sequence < failed.event.sequence
       })
     }
@@ -91,7 +93,14 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   }
 
   async saveCheckpoint(save: ProgressSave): Promise<void> {
-    await this.#session.commit({ expectedCheckpoint: save.expectedPosition, position: save.position, progress: save })
+    const session = this.#session
+    try {
+      await session.commit({ expectedCheckpoint: save.expectedPosition, position: save.position, progress: save })
+      this.#isStrict = false
+    } catch (error) {
+      this.#isStrict ||= !session.isStorable()
+      throw error
+    }
   }
 
   /** @returns the first event that failed: later ones may have failed only because of it */
@@ -101,7 +110,9 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   ): Promise<EventFailure | undefined> {
     let first: EventFailure | undefined
     const fail = (event: DomainEventEnvelope, error: unknown): void => {
-      const failed = error instanceof ChangeFailure ? { event: error.cause, error: error.error } : { event, error }
+      // A handler fails because a change did that it looked at: that one's event is to blame.
+      const { failure } = session
+      const failed = failure === undefined ? { event, error } : { event: failure.cause, error: failure.error }
       if (first === undefined || failed.event.position < first.event.position) first = failed
     }
     await runInLanes(events, this.#concurrency, (event) => {
@@ -125,8 +136,9 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
     try {
       await session.apply()
     } catch (error) {
-      if (!(error instanceof ChangeFailure)) throw error
-      return { event: error.cause as DomainEventEnvelope, error: error.error }
+      const { failure } = session
+      if (failure === undefined) throw error
+      return { event: failure.cause, error: failure.error }
     }
     return undefined
   }

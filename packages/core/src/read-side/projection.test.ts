@@ -81,8 +81,7 @@ describe('a projection', () => {
     const viewStore = new MemoryViewStore()
     const { runner } = openBalances({ eventStore, viewStore, processor: new ProjectionProcessor(both, viewStore) })
     await runner.start()
-    const committed = viewStore.committed.wait(0)
-    await committed
+    while ((await viewStore.getCheckpoint(both)) < 5) await viewStore.committed.wait(viewStore.committed.count)
     await runner.stop()
     assert.deepEqual(seen, [
       ['Account', { owner: 'Ada' }],

@@ -1,6 +1,7 @@
 /** The view documents that events read and change, before they are committed together. */
 
 import { deepFreeze } from '../event-store/freeze.ts'
+import { encodeJson } from '../event-store/json.ts'
 import { compareStrings, indexValuesOf, toIndexValue } from './index-values.ts'
 import type { IndexValue, ViewChange, ViewCommit, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
 
@@ -62,10 +63,15 @@ export class ViewSession<TView, TCause = unknown> {
   #batch = 0
   #turn: Promise<void> = Promise.resolve()
   #storeFailure: { readonly error: unknown } | undefined
+  /** A change of the batch under way that failed: those asked for after it are not made. */
+  #failure: ChangeFailure<TCause> | undefined
+  readonly #isStrict: boolean
 
-  constructor(viewStore: ViewStore, view: ViewDefinition) {
+  /** @param options `isStrict`: checks after each change that the document can be stored, which costs as much as storing it */
+  constructor(viewStore: ViewStore, view: ViewDefinition, options: { readonly isStrict?: boolean } = {}) {
     this.#viewStore = viewStore
     this.#view = view
+    this.#isStrict = options.isStrict ?? false
   }
 
   /** How many documents have been touched since the last checkpoint. */
@@ -73,10 +79,16 @@ export class ViewSession<TView, TCause = unknown> {
     return this.#touched.size
   }
 
+  /** The change that failed since {@link beginBatch}, undefined when none did. */
+  get failure(): ChangeFailure<TCause> | undefined {
+    return this.#failure
+  }
+
   /** From here on, {@link rollbackBatch} can undo. */
   beginBatch(): void {
     this.#batch++
     this.#undo = []
+    this.#failure = undefined
   }
 
   /** Undoes every change since {@link beginBatch}, and forgets those not yet made. */
@@ -118,6 +130,16 @@ export class ViewSession<TView, TCause = unknown> {
     return this.#inTurn(() => this.#apply())
   }
 
+  /** @returns whether every document that has changed can be stored: if not, no commit will ever succeed */
+  isStorable(): boolean {
+    try {
+      for (const { after } of this.changes()) this.#assertStorable(after as TView | undefined)
+      return true
+    } catch {
+      return false
+    }
+  }
+
   /** @throws what a read of the view store threw, whatever the handler that asked has made of it */
   assertStoreWorks(): void {
     if (this.#storeFailure !== undefined) throw this.#storeFailure.error
@@ -148,20 +170,27 @@ export class ViewSession<TView, TCause = unknown> {
   }
 
   async #apply(): Promise<void> {
+    // A handler may have caught it: whatever it made of that, the batch is to be undone.
+    if (this.#failure !== undefined) throw this.#failure
     if (this.#pending.length === 0) return
     const pending = this.#pending
+    const batch = this.#batch
     this.#pending = []
     const missing = new Set<string>()
     for (const { id } of pending) if (!this.#slots.has(id)) missing.add(id)
     await this.#read(missing)
+    // Undone meanwhile: a handler that was given up had asked for these.
+    if (batch !== this.#batch) return
     for (const { id, change, cause } of pending) {
       const slot = this.#slots.get(id)
       if (slot === undefined) continue
       let after: TView | undefined
       try {
         after = deepFreeze(change(slot.after))
+        if (this.#isStrict) this.#assertStorable(after)
       } catch (error) {
-        throw new ChangeFailure(cause, error)
+        this.#failure = new ChangeFailure(cause, error)
+        throw this.#failure
       }
       if (slot.batch !== this.#batch) {
         slot.batch = this.#batch
@@ -195,6 +224,12 @@ export class ViewSession<TView, TCause = unknown> {
     this.#touched.clear()
     this.beginBatch()
     if (!this.#isSmall()) this.#slots.clear()
+  }
+
+  #assertStorable(after: TView | undefined): void {
+    if (after === undefined) return
+    encodeJson(after)
+    for (const index of Object.keys(this.#view.indexes)) indexValuesOf(this.#view, index, after)
   }
 
   /** Looks at a few documents only: it is asked after every checkpoint. */
