@@ -12,6 +12,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const TASKS = {
   start: 'examples/people/src/main.ts',
   import: 'examples/people/src/import-congress/main.ts',
+  'check-deploy': 'examples/people/src/check-deploy.ts',
   test: 'scripts/test.ts',
   check: 'scripts/check.ts',
   build: 'scripts/build.ts',

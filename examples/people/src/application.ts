@@ -1,18 +1,13 @@
 /** Puts the People service together. */
 
 import { Application, type ApplicationOptions } from '@cim/core'
-import { employment } from './employment.ts'
-import { organization } from './organization.ts'
-import { person } from './person.ts'
+import { aggregates, projections } from './definitions.ts'
 import { findPersonsByEmail } from './queries/find-persons-by-email.ts'
 import { findPersonsByName } from './queries/find-persons-by-name.ts'
 import { findPersonsByOrganization } from './queries/find-persons-by-organization.ts'
 import { getOrganization } from './queries/get-organization.ts'
 import { getPersonById } from './queries/get-person-by-id.ts'
 import { listEmployment } from './queries/list-employment.ts'
-import { employmentView } from './views/employment-view.ts'
-import { organizationView } from './views/organization-view.ts'
-import { personView } from './views/person-view.ts'
 
 /** What may be chosen: stores, clock, tuning. The definitions are the service's own. */
 export type PeopleApplicationOptions = Omit<ApplicationOptions, 'aggregates' | 'projections' | 'queries'>
@@ -24,8 +19,8 @@ export type PeopleApplicationOptions = Omit<ApplicationOptions, 'aggregates' | '
 export function createPeopleApplication(options: PeopleApplicationOptions): Application {
   return new Application({
     ...options,
-    aggregates: [person, organization, employment],
-    projections: [personView, organizationView, employmentView],
+    aggregates,
+    projections,
     queries: [
       getPersonById,
       findPersonsByEmail,
