@@ -3,8 +3,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EventStore, SnapshotStore, ViewStore } from '@cim/core'
-import { eventStoreConformance, type OpenedStore, snapshotStoreConformance, viewStoreConformance } from '@cim/testing'
+import type { EventStore, ProgressStore, SnapshotStore, ViewStore } from '@cim/core'
+import {
+  eventStoreConformance,
+  type OpenedStore,
+  progressStoreConformance,
+  snapshotStoreConformance,
+  viewStoreConformance,
+} from '@cim/testing'
 import { SqliteEventStore } from './sqlite-event-store.ts'
 import { SqliteViewStore } from './sqlite-view-store.ts'
 
@@ -19,6 +25,14 @@ eventStoreConformance('sqlite', ({ now }) =>
 )
 
 viewStoreConformance('sqlite', () => openInTemporaryFolder<ViewStore>((path) => new SqliteViewStore({ path })))
+
+progressStoreConformance('sqlite', () =>
+  openInTemporaryFolder<ProgressStore & AsyncDisposable>((path) => {
+    // Progress lives in the file of the view store, which is what is opened and closed.
+    const viewStore = new SqliteViewStore({ path })
+    return Object.assign(viewStore.progressStore, { [Symbol.asyncDispose]: () => viewStore.close() })
+  }),
+)
 
 snapshotStoreConformance('sqlite', ({ now }) =>
   openInTemporaryFolder<SnapshotStore & AsyncDisposable>((path) => {

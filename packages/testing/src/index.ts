@@ -3,6 +3,7 @@
 // Conformance
 export type { OpenedStore, OpeningOptions, OpenStore } from './conformance/opened-store.ts'
 export { eventStoreConformance } from './event-store/event-store-conformance.ts'
+export { progressStoreConformance } from './progress-store/progress-store-conformance.ts'
 // Scenarios
 export {
   type EventOfAggregate,

@@ -1,5 +1,6 @@
 /** The progress of processors in memory. */
 
+import { checkWholeNumber } from '../errors/check-options.ts'
 import { DeadLettersChangedError, ProcessorOwnedError, StaleOwnerError } from '../errors/processing-errors.ts'
 import { StaleCheckpointError } from '../errors/store-errors.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type DiscardOptions,
 } from '../event-processing/dead-letter.ts'
 import {
+  checkDeadLetterFilter,
   checkDeadLetterList,
   checkDiscard,
   checkDiscardedLimit,
@@ -25,6 +27,7 @@ import type {
   ProgressStore,
 } from '../event-processing/progress-store.ts'
 import { nothingSeen } from '../event-processing/seen-events.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import { Signal } from '../event-store/signal.ts'
 
 interface StoredProcessor {
@@ -63,7 +66,7 @@ export class MemoryProgressStore implements ProgressStore {
   async renewClaim(claim: ProcessorClaim, leaseUntil: number): Promise<ProcessorProgress> {
     const stored = this.#owned(claim)
     stored.progress = { ...stored.progress, leaseUntil }
-    return stored.progress
+    return copyOf(stored.progress)
   }
 
   async releaseClaim(claim: ProcessorClaim): Promise<void> {
@@ -74,7 +77,8 @@ export class MemoryProgressStore implements ProgressStore {
   }
 
   async readProgress(processorName: string): Promise<ProcessorProgress | undefined> {
-    return this.#processors.get(processorName)?.progress
+    const stored = this.#processors.get(processorName)
+    return stored === undefined ? undefined : copyOf(stored.progress)
   }
 
   async saveProgress(save: ProgressSave): Promise<void> {
@@ -101,12 +105,17 @@ export class MemoryProgressStore implements ProgressStore {
       if (change.kind === 'resolve') stored.deadLetters.delete(aggregateKey(change.aggregate))
       else this.#put(stored, change.sequence)
     }
-    stored.progress = { ...stored.progress, position, seen, leaseUntil }
+    stored.progress = { ...stored.progress, position, seen: { ...seen }, leaseUntil }
   }
 
-  /** Forgets a processor. */
+  /** Forgets all of a processor but its epoch, so that what its owner saves late is refused. */
   drop(processorName: string): void {
+    const known = this.#processors.get(processorName)
+    if (known === undefined) return
+    const { epoch, revision } = known.progress
     this.#processors.delete(processorName)
+    const stored = this.#open(processorName)
+    stored.progress = { ...stored.progress, epoch: epoch + 1, revision: revision + 1 }
   }
 
   /** Takes over how far a processor is in another store. Nobody owns it here; dead letters stay there. */
@@ -123,6 +132,7 @@ export class MemoryProgressStore implements ProgressStore {
   }
 
   async moveProgress(processorName: string, position: number, now: number): Promise<void> {
+    checkWholeNumber('moveProgress', 'position', position, { least: 0 })
     const stored = this.#open(processorName)
     const { progress } = stored
     const { owner, leaseUntil, epoch, revision } = progress
@@ -180,7 +190,7 @@ export class MemoryProgressStore implements ProgressStore {
       const given = isAll
         ? sequence
         : { ...sequence, toSequence: fromSequence, toPosition: fromPosition, eventCount: 1 }
-      stored.discarded.unshift({ ...given, reason, discardedBy, discardedAt: at })
+      stored.discarded.unshift(Object.freeze({ ...given, reason, discardedBy, discardedAt: at }))
       if (isAll) stored.deadLetters.delete(aggregateKey(sequence))
       else {
         const next = {
@@ -202,6 +212,7 @@ export class MemoryProgressStore implements ProgressStore {
     filter: DeadLetterFilter,
     change: (stored: StoredProcessor, sequence: DeadLetterSequence) => void,
   ): number {
+    checkDeadLetterFilter(filter)
     const stored = this.#processors.get(processorName)
     if (stored === undefined) return 0
     const found = [...stored.deadLetters.values()].filter((sequence) => fitsFilter(sequence, filter))
@@ -216,7 +227,7 @@ export class MemoryProgressStore implements ProgressStore {
   #put(stored: StoredProcessor, sequence: DeadLetterSequence): void {
     const key = aggregateKey(sequence)
     const order = stored.deadLetters.get(key)?.order ?? ++this.#order
-    stored.deadLetters.set(key, Object.freeze({ ...structuredClone(sequence), order }))
+    stored.deadLetters.set(key, deepFreeze({ ...structuredClone(sequence), order }))
   }
 
   #owned(claim: ProcessorClaim): StoredProcessor {
@@ -247,4 +258,9 @@ export class MemoryProgressStore implements ProgressStore {
     }
     return stored
   }
+}
+
+/** A reader may change it. */
+function copyOf(progress: ProcessorProgress): ProcessorProgress {
+  return { ...progress, seen: { ...progress.seen } }
 }
