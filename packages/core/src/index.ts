@@ -1,7 +1,9 @@
 /** The vocabulary and runtime of CIM for TypeScript, by the mission's chapters. */
 
 // Application
-export { Application, type ApplicationOptions } from './application/application.ts'
+export { Application } from './application/application.ts'
+export type { ApplicationOptions } from './application/application-options.ts'
+export type { BranchOptions } from './application/branch.ts'
 export type { DocumentDifference, ViewComparison } from './application/compare-builds.ts'
 export type { DeadLetterDetail, DeadLetterOutcome, DeadLetters, DiscardRequest } from './application/dead-letters.ts'
 export type { Processing, ProcessorOverview } from './application/processing.ts'

@@ -7,7 +7,8 @@ import type { ProjectionDefinition } from '../read-side/projection.ts'
 import { defineQuery, type QueryDefinition } from '../read-side/query.ts'
 import { type BalanceView, balances } from '../read-side/sample-balances.test.ts'
 import { a1, account, accountDefinition, errorOf, shape } from '../sample-account.test.ts'
-import { Application, type ApplicationOptions } from './application.ts'
+import { Application } from './application.ts'
+import type { ApplicationOptions } from './application-options.ts'
 
 const getBalance = defineQuery('GetBalance', {
   parameters: shape<{ readonly id: string }>({ id: 'string' }),

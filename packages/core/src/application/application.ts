@@ -5,68 +5,29 @@ import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors
 import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { ProcessorRunner, type ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
 import type { ProcessorStatus } from '../event-processing/processor-status.ts'
-import type { ReactionDefinition } from '../event-processing/reaction.ts'
 import { ReactionProcessor } from '../event-processing/reaction-processor.ts'
 import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
-import type { SnapshotStore } from '../event-store/snapshot.ts'
+import type { PastMoment } from '../read-side/past-views.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
-import { ProjectionProcessor, type ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
+import { ProjectionProcessor } from '../read-side/projection-processor.ts'
 import type { Query, QueryDefinition } from '../read-side/query.ts'
 import { QueryHandler } from '../read-side/query-handler.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
 import { type HistoryEntry, historyOf, type Moment, stateAt } from '../time-travel/state-at.ts'
+import { ViewsAt } from '../time-travel/views-at.ts'
 import { CommandSpans } from '../tracing/command-spans.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import type { Command } from '../write-side/command.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
-import {
-  type Authorize,
-  CommandHandler,
-  type CommandHandlerOptions,
-  type HandleOptions,
-} from '../write-side/command-handler.ts'
+import { CommandHandler, type HandleOptions } from '../write-side/command-handler.ts'
 import type { LoadedAggregate } from '../write-side/load-aggregate.ts'
-import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
+import { Repository } from '../write-side/repository.ts'
+import { type ApplicationOptions, applicationOptionNames } from './application-options.ts'
+import { type BranchOptions, branchApplication } from './branch.ts'
 import { Processing } from './processing.ts'
 import { Reactions } from './reactions.ts'
 import { ViewBuilds } from './view-builds.ts'
-
-/** What an {@link Application} is made of. */
-export interface ApplicationOptions {
-  readonly eventStore: EventStore
-  readonly viewStore: ViewStore
-  readonly snapshotStore?: SnapshotStore
-  readonly aggregates: readonly AggregateDefinition[]
-  readonly projections?: readonly ProjectionDefinition[]
-  readonly queries?: readonly QueryDefinition[]
-  readonly reactions?: readonly ReactionDefinition[]
-  readonly authorize?: Authorize
-  readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
-  readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
-  /** The clock that decisions and queries are told, milliseconds since 1970. */
-  readonly now?: () => number
-  readonly processors?: Pick<
-    ProcessorRunnerOptions,
-    'batchSize' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
-  > &
-    Pick<ProjectionProcessorOptions, 'concurrency' | 'handlerTimeoutMs'>
-}
-
-const optionNames = [
-  'eventStore',
-  'viewStore',
-  'snapshotStore',
-  'aggregates',
-  'projections',
-  'queries',
-  'reactions',
-  'authorize',
-  'repository',
-  'commands',
-  'now',
-  'processors',
-]
 
 /** A whole CIM application: commands in, durable events, views out. Does not own its stores: close them after it. */
 export class Application implements AsyncDisposable {
@@ -83,9 +44,12 @@ export class Application implements AsyncDisposable {
   readonly reactions: Reactions
   /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
   readonly processing: Processing
+  readonly #options: ApplicationOptions
+  readonly #pastViews: ViewsAt
 
   constructor(options: ApplicationOptions) {
-    checkOptions('Application', options, optionNames)
+    checkOptions('Application', options, applicationOptionNames)
+    this.#options = options
     const { eventStore, viewStore, snapshotStore, aggregates, projections = [], queries = [], authorize } = options
     this.eventStore = eventStore
     this.viewStore = viewStore
@@ -144,12 +108,14 @@ export class Application implements AsyncDisposable {
       ...(options.reactions ?? []).map(({ reactionName }) => reactionName),
     ])
     this.processing = new Processing({ eventStore, runners: () => this.#runners, now })
+    this.#pastViews = new ViewsAt(eventStore, now, handling, options.pastViews)
     this.#queryHandler = new QueryHandler({
       ...clock,
       viewStore,
       projections,
       queries,
       liveView: (projection, wait) => this.viewBuilds.liveView(projection, wait),
+      pastViews: this.#pastViews,
     })
   }
 
@@ -191,7 +157,7 @@ export class Application implements AsyncDisposable {
   query<TParameters, TResult>(
     definition: QueryDefinition<string, TParameters, TResult>,
     parameters: TParameters,
-    options?: Pick<Query, 'afterPosition' | 'waitMs'> & { readonly signal?: AbortSignal },
+    options?: Pick<Query, 'afterPosition' | 'waitMs' | 'asOf'> & { readonly signal?: AbortSignal },
   ): Promise<TResult | undefined> {
     const { signal, ...consistency } = options ?? {}
     return this.answer(
@@ -217,6 +183,21 @@ export class Application implements AsyncDisposable {
     options?: { readonly fromVersion?: number; readonly limit?: number },
   ): Promise<readonly HistoryEntry[]> {
     return historyOf(this.#definitionOf(aggregateType), this.eventStore, aggregateId, options)
+  }
+
+  /**
+   * Opens a what-if: this application in memory, in which a moment of the past is the present. Its events up to there are read
+   * from this one's event store; whatever happens in it, nothing is written there, to the view store or to the snapshot store.
+   * Projections run in it, and nothing else that follows events. Its views are built before it is returned.
+   * @param moment a position or a timestamp; now when left out
+   * @param options its clock (this application's when left out), and a signal to give up while its views are built
+   * @returns started; stop it in the end
+   * @throws {ValidationError} when the moment is not well-formed, beyond the newest event, or in the future
+   */
+  branch(moment: PastMoment = {}, options: BranchOptions = {}): Promise<Application> {
+    const [application, pastViews, { eventStore }] = [this.#options, this.#pastViews, this]
+    const create = (shared: ApplicationOptions) => new Application(shared)
+    return branchApplication({ eventStore, application, pastViews, create }, moment, options)
   }
 
   #definitionOf(aggregateType: string): AggregateDefinition {

@@ -1,0 +1,54 @@
+/** What an application is made of. */
+
+import type { ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
+import type { ReactionDefinition } from '../event-processing/reaction.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import type { SnapshotStore } from '../event-store/snapshot.ts'
+import type { ProjectionDefinition } from '../read-side/projection.ts'
+import type { ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
+import type { QueryDefinition } from '../read-side/query.ts'
+import type { ViewStore } from '../read-side/view-store.ts'
+import type { ViewsAtOptions } from '../time-travel/views-at.ts'
+import type { AggregateDefinition } from '../write-side/aggregate.ts'
+import type { Authorize, CommandHandlerOptions } from '../write-side/command-handler.ts'
+import type { RepositoryOptions } from '../write-side/repository.ts'
+
+/** What an {@link Application} is made of. */
+export interface ApplicationOptions {
+  readonly eventStore: EventStore
+  readonly viewStore: ViewStore
+  readonly snapshotStore?: SnapshotStore
+  readonly aggregates: readonly AggregateDefinition[]
+  readonly projections?: readonly ProjectionDefinition[]
+  readonly queries?: readonly QueryDefinition[]
+  readonly reactions?: readonly ReactionDefinition[]
+  readonly authorize?: Authorize
+  readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
+  readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
+  /** The clock that decisions and queries are told, milliseconds since 1970. */
+  readonly now?: () => number
+  readonly processors?: Pick<
+    ProcessorRunnerOptions,
+    'batchSize' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
+  > &
+    Pick<ProjectionProcessorOptions, 'concurrency' | 'handlerTimeoutMs'>
+  /** Bounds of what is kept to answer queries as of the past. */
+  readonly pastViews?: ViewsAtOptions
+}
+
+/** Every name that is allowed. */
+export const applicationOptionNames: readonly string[] = [
+  'eventStore',
+  'viewStore',
+  'snapshotStore',
+  'aggregates',
+  'projections',
+  'queries',
+  'reactions',
+  'authorize',
+  'repository',
+  'commands',
+  'now',
+  'processors',
+  'pastViews',
+]

@@ -1,0 +1,70 @@
+/** Opens a what-if of a whole application. */
+
+import { checkOptions } from '../errors/check-options.ts'
+import type { EventStore } from '../event-store/event-store.ts'
+import { MemoryViewStore } from '../memory/memory-view-store.ts'
+import type { PastMoment } from '../read-side/past-views.ts'
+import { openBranch } from '../time-travel/branch.ts'
+import type { ViewsAt } from '../time-travel/views-at.ts'
+import type { ApplicationOptions } from './application-options.ts'
+import type { ViewBuilds } from './view-builds.ts'
+
+/** Options of {@link Application.branch}. */
+export interface BranchOptions {
+  /** The clock that decisions and queries in the branch are told, milliseconds since 1970; the application's when left out. */
+  readonly now?: () => number
+  /** Gives up while the branch's views are built. */
+  readonly signal?: AbortSignal
+}
+
+/** What a branch is made from. */
+export interface BranchSource<TBranch> {
+  readonly eventStore: EventStore
+  /** The application's own options. */
+  readonly application: ApplicationOptions
+  /** Give the branch's views a start. */
+  readonly pastViews: ViewsAt
+  readonly create: (options: ApplicationOptions) => TBranch
+}
+
+/**
+ * Starts an application in memory over the events up to a moment.
+ * @returns it, once its views have seen all of them
+ */
+export async function branchApplication<
+  TBranch extends { readonly viewBuilds: ViewBuilds; start(): Promise<void>; stop(): Promise<void> },
+>(source: BranchSource<TBranch>, moment: PastMoment, options: BranchOptions): Promise<TBranch> {
+  checkOptions('branch', options, ['now', 'signal'])
+  const { signal, now = source.application.now ?? Date.now } = options
+  const eventStore = await openBranch(source.eventStore, moment, now)
+  signal?.throwIfAborted()
+  const { projections = [] } = source.application
+  const viewStore = new MemoryViewStore()
+  for (const projection of projections) source.pastViews.prepare(viewStore, projection, eventStore.basePosition)
+  const branch = source.create({ ...optionsOfBranch(source.application), eventStore, viewStore, now })
+  try {
+    await branch.start()
+    const patience = { waitMs: Number.POSITIVE_INFINITY, ...(signal === undefined ? undefined : { signal }) }
+    for (const projection of projections) await branch.viewBuilds.liveView(projection, patience)
+  } catch (error) {
+    await branch.stop()
+    throw error
+  }
+  return branch
+}
+
+/** Names what a branch shares with its application: whatever is not named here stays outside. */
+function optionsOfBranch(options: ApplicationOptions): Omit<ApplicationOptions, 'eventStore' | 'viewStore'> {
+  const { aggregates, projections, queries, authorize, repository, commands, processors, pastViews } = options
+  const { onError: _, ...quietProcessors } = processors ?? {}
+  return {
+    aggregates,
+    processors: quietProcessors,
+    ...(projections === undefined ? undefined : { projections }),
+    ...(queries === undefined ? undefined : { queries }),
+    ...(authorize === undefined ? undefined : { authorize }),
+    ...(repository === undefined ? undefined : { repository }),
+    ...(commands === undefined ? undefined : { commands }),
+    ...(pastViews === undefined ? undefined : { pastViews }),
+  }
+}
