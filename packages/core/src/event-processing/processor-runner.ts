@@ -331,9 +331,12 @@ export class ProcessorRunner {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    // A subscription that is a generator answers `return` only after its pending `next`, which this ends.
+    const ending = new AbortController()
     const batches = this.#eventStore.subscribe(this.processor.subjectPatterns, {
       afterPosition: this.#position,
       batchSize: this.#batchSize,
+      signal: ending.signal,
     })
     const iterator = batches[Symbol.asyncIterator]()
     const arrivals = new Arrivals(iterator, this.#wake)
@@ -352,6 +355,7 @@ export class ProcessorRunner {
       }
       if (this.#reached > this.#position || this.#held.hasChanges) await this.#save(this.#reached)
     } finally {
+      ending.abort()
       await iterator.return?.()
     }
   }
