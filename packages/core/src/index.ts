@@ -86,6 +86,7 @@ export type {
   ProcessResult,
 } from './event-processing/event-processor.ts'
 export { classifyFailure, type FailureKind, type FailurePolicy } from './event-processing/failure-policy.ts'
+export { type InSequenceOptions, inSequence } from './event-processing/in-sequence.ts'
 export { ProcessorRunner, type ProcessorRunnerOptions } from './event-processing/processor-runner.ts'
 export type { ProcessorStatus } from './event-processing/processor-status.ts'
 export type {
@@ -136,6 +137,7 @@ export {
   defaultLimits,
   parseTimestamp,
 } from './event-store/event-store-options.ts'
+export { Feed } from './event-store/feed.ts'
 export { canonicalJson, hashText } from './event-store/fingerprint.ts'
 export { type FollowedLog, followLog } from './event-store/follow-log.ts'
 export { createIsoFormatter } from './event-store/iso-time.ts'
@@ -173,6 +175,8 @@ export {
   compareStrings,
   indexValuesOf,
 } from './read-side/index-values.ts'
+export { LiveQueries, type LiveQueriesOptions } from './read-side/live-queries.ts'
+export type { LiveResult } from './read-side/live-query.ts'
 export type { PastMoment, PastViews, ResolvedMoment } from './read-side/past-views.ts'
 export {
   defineProjection,
@@ -189,10 +193,16 @@ export {
   type QueryOptions,
   type Read,
 } from './read-side/query.ts'
-export { type LiveView, QueryHandler, type QueryHandlerOptions } from './read-side/query-handler.ts'
+export {
+  type HandleQueryOptions,
+  type LiveView,
+  QueryHandler,
+  type QueryHandlerOptions,
+} from './read-side/query-handler.ts'
 export { createReadModel, type ReadableView, type ReadModel } from './read-side/read-model.ts'
 export { ChangeFailure, ViewSession } from './read-side/view-session.ts'
 export {
+  type CommittedChanges,
   type FindOptions,
   type FoundRow,
   type IndexFunction,

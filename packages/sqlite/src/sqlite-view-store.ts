@@ -2,9 +2,11 @@
 
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import {
+  type CommittedChanges,
   checkFindOptions,
   checkListOptions,
   checkOptions,
+  Feed,
   type FindOptions,
   type FoundRow,
   type IndexValue,
@@ -47,6 +49,7 @@ const changesPerTurn = 200
  */
 export class SqliteViewStore implements ViewStore {
   readonly committed: Signal
+  readonly changes: Feed<CommittedChanges> = new Feed()
   readonly progressStore: ProgressStore
   readonly #database: ViewDatabase
   readonly #progress: SqliteProgressStore
@@ -164,6 +167,7 @@ export class SqliteViewStore implements ViewStore {
       }
       tables.changes.flush()
     })
+    if (this.changes.isHeard) this.changes.publish({ view, position, changes })
     this.committed.notify()
   }
 

@@ -8,6 +8,8 @@ import type { ProcessorStatus } from '../event-processing/processor-status.ts'
 import { ReactionProcessor } from '../event-processing/reaction-processor.ts'
 import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
+import { LiveQueries } from '../read-side/live-queries.ts'
+import type { LiveResult } from '../read-side/live-query.ts'
 import type { PastMoment } from '../read-side/past-views.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
 import { ProjectionProcessor } from '../read-side/projection-processor.ts'
@@ -38,6 +40,7 @@ export class Application implements AsyncDisposable {
   readonly queries: readonly QueryDefinition[]
   readonly #commandHandler: CommandHandler
   readonly #queryHandler: QueryHandler
+  readonly #liveQueries: LiveQueries
   /** The builds of every view: to rebuild, compare, promote and roll back. */
   readonly viewBuilds: ViewBuilds
   /** What happens outside when something has happened here. */
@@ -117,6 +120,7 @@ export class Application implements AsyncDisposable {
       liveView: (projection, wait) => this.viewBuilds.liveView(projection, wait),
       pastViews: this.#pastViews,
     })
+    this.#liveQueries = new LiveQueries({ viewStore, queryHandler: this.#queryHandler })
   }
 
   /** Starts every processor from its checkpoint. @see {@link ViewBuilds.start} */
@@ -130,8 +134,9 @@ export class Application implements AsyncDisposable {
     }
   }
 
-  /** Lets every processor finish its batch, then stops it. */
+  /** Ends what is watched, lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
+    this.#liveQueries.close()
     await Promise.all([this.viewBuilds.stop(), this.reactions.stop()])
   }
 
@@ -169,6 +174,16 @@ export class Application implements AsyncDisposable {
   /** Answers a query that came as plain JSON. @see {@link QueryHandler.handle} */
   answer(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
     return this.#queryHandler.handle(query, options)
+  }
+
+  /** Answers a query that came as plain JSON, and again when its result has changed. @see {@link LiveQueries.watch} */
+  watch(query: Query, options?: { readonly signal?: AbortSignal }): AsyncIterable<LiveResult> {
+    return this.#liveQueries.watch(query, options)
+  }
+
+  /** How many queries are watched now. */
+  get watchedQueries(): number {
+    return this.#liveQueries.size
   }
 
   /** An aggregate's state at a moment. @see {@link stateAt} @throws {UnknownNameError} when the type is not defined */

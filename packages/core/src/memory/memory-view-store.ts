@@ -2,6 +2,7 @@
 
 import { ViewLiveError, ViewPromotedError } from '../errors/processing-errors.ts'
 import { StaleCheckpointError, StoreClosedError } from '../errors/store-errors.ts'
+import { Feed } from '../event-store/feed.ts'
 import { encodeJson } from '../event-store/json.ts'
 import { Signal } from '../event-store/signal.ts'
 import {
@@ -12,6 +13,7 @@ import {
   indexValuesOf,
 } from '../read-side/index-values.ts'
 import {
+  type CommittedChanges,
   type FindOptions,
   type FoundRow,
   type IndexValue,
@@ -39,6 +41,7 @@ interface KeptView {
 /** Keeps documents in maps and looks through all of them to find some: for tests and small data. */
 export class MemoryViewStore implements ViewStore {
   readonly committed: Signal = new Signal()
+  readonly changes: Feed<CommittedChanges> = new Feed()
   readonly progressStore: MemoryProgressStore = new MemoryProgressStore(this.committed)
   readonly #views = new Map<string, KeptView>()
   #isClosed = false
@@ -105,6 +108,7 @@ export class MemoryViewStore implements ViewStore {
     }
     stored.checkpoint = commit.position
     if (commit.progress !== undefined) this.progressStore.applySave(commit.progress)
+    if (this.changes.isHeard) this.changes.publish({ view, position: commit.position, changes: commit.changes })
     this.committed.notify()
   }
 

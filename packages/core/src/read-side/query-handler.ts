@@ -38,6 +38,13 @@ export type LiveView = (
   wait: { readonly waitMs: number; readonly signal?: AbortSignal },
 ) => Promise<ViewDefinition>
 
+/** Options of {@link QueryHandler.handle}. */
+export interface HandleQueryOptions {
+  readonly signal?: AbortSignal
+  /** Takes each view of the present before it is read, and gives what is read in its place. */
+  readonly observe?: (readable: ReadableView) => Promise<ReadableView>
+}
+
 const defaultWaitMs = 2000
 
 /**
@@ -78,7 +85,7 @@ export class QueryHandler {
 
   /**
    * @param query plain JSON, as its sender wrote it
-   * @param options a signal to give up waiting
+   * @param options a signal to give up waiting, and what comes between the handler and the views of the present
    * @returns the result; undefined when what was asked for does not exist
    * @throws {UnknownNameError} when no such query is defined
    * @throws {ValidationError} when the parameters do not fit the query's schema
@@ -86,7 +93,7 @@ export class QueryHandler {
    * @throws {ViewNotReadyError} when a view is being built for the first time
    * @throws {HistoricalViewError} when a view cannot be shown as it was
    */
-  async handle(query: Query, options?: { readonly signal?: AbortSignal }): Promise<unknown> {
+  async handle(query: Query, options?: HandleQueryOptions): Promise<unknown> {
     const definition = this.#queries.get(query.queryType)
     if (definition === undefined) throw new UnknownNameError('unknown-query', query.queryType, this.#queries.keys())
     const subject = `query ${query.queryType}`
@@ -94,7 +101,7 @@ export class QueryHandler {
     const parameters = await parseWith(definition.parameters, query.parameters, subject)
     const { now, ready } =
       query.asOf === undefined
-        ? this.#atPresent(query, options?.signal)
+        ? this.#atPresent(query, options)
         : await this.#inThePast(query, query.asOf, options?.signal)
     const read: Read = (projection) => {
       if (!this.#projections.has(projection)) {
@@ -109,7 +116,7 @@ export class QueryHandler {
     return definition.handle(parameters, read, { now })
   }
 
-  #atPresent(query: Query, signal: AbortSignal | undefined): Circumstances {
+  #atPresent(query: Query, { signal, observe }: HandleQueryOptions = {}): Circumstances {
     const subject = `query ${query.queryType}`
     const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
     const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
@@ -127,7 +134,8 @@ export class QueryHandler {
         live ??= this.#liveView(projection, patience)
         const view = await live
         await waitForPosition(this.#viewStore, view, consistency)
-        return { viewStore: this.#viewStore, view }
+        const readable = { viewStore: this.#viewStore, view }
+        return observe === undefined ? readable : observe(readable)
       }
     }
     return { now: new Date(this.#now()).toISOString(), ready }

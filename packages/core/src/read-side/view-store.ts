@@ -1,6 +1,7 @@
 /** The port that every view store implements. */
 
 import type { ProgressSave, ProgressStore } from '../event-processing/progress-store.ts'
+import type { Feed } from '../event-store/feed.ts'
 import type { Signal } from '../event-store/signal.ts'
 
 /** What an index is over: a string or a finite number. */
@@ -89,6 +90,11 @@ export interface ViewCommit {
   readonly progress?: ProgressSave
 }
 
+/** What a commit has changed. */
+export interface CommittedChanges extends Pick<ViewCommit, 'position' | 'changes'> {
+  readonly view: ViewDefinition
+}
+
 /** One build of a view, as a store knows it. */
 export interface StoredView {
   readonly viewName: string
@@ -109,6 +115,11 @@ export interface StoredView {
 export interface ViewStore extends AsyncDisposable {
   /** Is notified after each commit in this process. */
   readonly committed: Signal
+  /**
+   * Tells what each {@link commit} in this process has changed, just before `committed` is notified of it; nothing else is
+   * told. A store that leaves it out has live queries evaluated after every commit to a view that they read.
+   */
+  readonly changes?: Feed<CommittedChanges>
   /** The progress of the processors that keep the views, in the same place: one commit saves both. */
   readonly progressStore: ProgressStore
 
