@@ -20,6 +20,9 @@ export function viewLifetimeTests({ test, durableTest }: StoreTests<ViewStore>):
       () => store.list(personView),
       () => store.count(personView),
       () => store.commit(personView, { expectedCheckpoint: 1, position: 2, changes: [] }),
+      () => store.listViews(),
+      () => store.promoteView(personView, undefined, 0),
+      () => store.dropView(personView),
     ]) {
       await rejectsWithCode(action, 'store-closed')
     }
