@@ -13,9 +13,9 @@ import { adminRoutes } from './routes/admin/admin-routes.ts'
 import { aggregateRoutes } from './routes/aggregate-routes.ts'
 import { commandRoute } from './routes/command-route.ts'
 import { eventRoute } from './routes/event-route.ts'
-import { EventStreams } from './routes/event-streams.ts'
 import { queryRoute } from './routes/query-route.ts'
 import { healthRoute, indexRoute, metricsRoute, readinessRoute } from './routes/service-routes.ts'
+import { SseStreams } from './routes/sse-streams.ts'
 
 /** Answers requests. */
 export interface HttpApi {
@@ -53,12 +53,12 @@ export function createHttpApi(options: HttpApiOptions): HttpApi {
 
 function routesOf(options: CheckedHttpApiOptions, metrics: Metrics): readonly Route[] {
   const { application, title, version, maxBodyBytes, heartbeatMs, maxStreams, stopping } = options
-  const onError = (error: unknown): void =>
-    options.onError(error, { errorId: crypto.randomUUID(), method: 'GET', route: '/events' })
-  const streams = new EventStreams({ metrics, heartbeatMs, maxStreams, onError, stopping })
+  const onError = (error: unknown, route: string): void =>
+    options.onError(error, { errorId: crypto.randomUUID(), method: 'GET', route })
+  const streams = new SseStreams({ metrics, heartbeatMs, maxStreams, onError, stopping })
   return [
     commandRoute(application, maxBodyBytes, metrics),
-    queryRoute(application, metrics),
+    queryRoute(application, metrics, streams),
     ...aggregateRoutes(application),
     eventRoute(application.eventStore, streams),
     ...adminRoutes(application, stopping),

@@ -79,9 +79,13 @@ function commandOperation(aggregateType: string, commandType: string): object {
 /** @returns the path and what it takes */
 export function queryPath(definition: QueryDefinition): readonly [string, object] {
   const { queryType } = definition
+  const result = jsonResponse('The result.', refTo(resultSchemaName(queryType))) as { readonly content: object }
+  const live = { 'text/event-stream': { schema: { type: 'string' } } }
   const get = {
     operationId: queryType,
     tags: ['Queries'],
+    summary:
+      'The result now as JSON, or live as text/event-stream: an event `result` now and each time that it changes.',
     parameters: [
       ...parametersOf(definition),
       queryParameter('after', 'The views read must have seen this position.', { type: 'integer', minimum: 0 }),
@@ -90,9 +94,10 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
         minimum: 0,
         maximum: maxWaitMs,
       }),
+      parameterRef('LastEventId'),
     ],
     responses: {
-      200: jsonResponse('The result.', refTo(resultSchemaName(queryType))),
+      200: { ...result, content: { ...result.content, ...live } },
       ...problemResponses([
         'validation',
         'bad-request',
@@ -100,6 +105,8 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
         'not-found',
         'internal',
         'consistency-timeout',
+        'invalid-header',
+        'too-many-streams',
       ]),
     },
   }

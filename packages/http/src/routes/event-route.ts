@@ -2,12 +2,14 @@
 
 import { type DomainEventEnvelope, type EventStore, parseTimestamp, type ReadEventsOptions } from '@cim/core'
 import type { Reply } from '../reply.ts'
+import { startPosition } from '../request/last-event-id.ts'
 import { QueryString } from '../request/query-string.ts'
-import { invalidHeader } from '../request/request-headers.ts'
 import { subjectPatternsIn } from '../request/subject-patterns.ts'
 import type { Route } from '../route.ts'
-import type { EventStreams } from './event-streams.ts'
+import { EventStream } from './event-stream.ts'
 import { JsonPage } from './json-page.ts'
+import { sseHeaders, wantsStream } from './sse-stream.ts'
+import type { SseStreams } from './sse-streams.ts'
 
 const filters = ['subject', 'aggregateType', 'correlationId', 'after']
 
@@ -18,37 +20,35 @@ const eventsPerRead = 20
  * @param eventStore whose events are shown
  * @param streams opens the live ones
  */
-export function eventRoute(eventStore: EventStore, streams: EventStreams): Route {
+export function eventRoute(eventStore: EventStore, streams: SseStreams): Route {
   return {
     method: 'GET',
     path: '/events',
     handle({ req }) {
       const given = new QueryString(req.raw.url, 'query of events')
-      const isLive = req.raw.headers.get('accept')?.includes('text/event-stream') === true
-      return isLive ? followEvents(eventStore, streams, req.raw, given) : readPage(eventStore, given)
+      return wantsStream(req.raw) ? followEvents(eventStore, streams, req.raw, given) : readPage(eventStore, given)
     },
   }
 }
 
 async function followEvents(
   eventStore: EventStore,
-  streams: EventStreams,
+  streams: SseStreams,
   request: Request,
   given: QueryString,
 ): Promise<Reply> {
   given.allowOnly(filters)
-  const afterPosition = await startOf(eventStore, request.headers, given)
+  const afterPosition = await startPosition(eventStore, request.headers, given)
   const aggregateType = given.one('aggregateType')
   const correlationId = given.one('correlationId')
   const isWanted = (event: DomainEventEnvelope): boolean =>
     (aggregateType === undefined || aggregateType === event.aggregateType) &&
     (correlationId === undefined || correlationId === event.metadata.correlationId)
-  const what = { eventStore, subjectPatterns: subjectPatternsIn(given), afterPosition, isWanted }
-  return {
-    status: 200,
-    headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
-    body: request.method === 'HEAD' ? null : streams.open(what),
-  }
+  const subjectPatterns = subjectPatternsIn(given)
+  if (request.method === 'HEAD') return { status: 200, headers: sseHeaders, body: null }
+  streams.assertRoom()
+  const source = new EventStream({ eventStore, subjectPatterns, afterPosition, isWanted })
+  return { status: 200, headers: sseHeaders, body: streams.open('/events', source) }
 }
 
 async function readPage(eventStore: EventStore, given: QueryString): Promise<Reply> {
@@ -89,31 +89,6 @@ async function readPage(eventStore: EventStore, given: QueryString): Promise<Rep
     },
     body: `{"events":${events.toJson()},"position":${position},"isEnd":${isEnd}}`,
   }
-}
-
-/**
- * @returns the position after which a live stream starts
- * @throws {HttpRequestError | ValidationError} when it is not well-formed, or nothing is stored there yet: the client
- * would miss every event until the store came that far
- */
-async function startOf(eventStore: EventStore, headers: Headers, given: QueryString): Promise<number> {
-  const lastSeen = lastEventId(headers)
-  const position = lastSeen ?? given.wholeNumber('after', { least: 0 }) ?? 0
-  if (position === 0) return position
-  const head = await eventStore.headPosition()
-  if (position <= head) return position
-  const problem = `must not be beyond the newest event, which has position ${head}, got ${position}. Is it from another store, or from before this one was restored? Then start again from 0`
-  throw lastSeen === undefined ? given.invalid('after', problem) : invalidHeader('last-event-id', problem)
-}
-
-/** @throws {HttpRequestError} `invalid-header` */
-function lastEventId(headers: Headers): number | undefined {
-  const text = headers.get('last-event-id')
-  // A client that has not seen any id yet may send an empty one.
-  if (text === null || text === '') return undefined
-  const position = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (Number.isSafeInteger(position)) return position
-  throw invalidHeader('last-event-id', 'must be the id of an event in this stream, a position')
 }
 
 function timestampIn(given: QueryString, name: string): string | undefined {

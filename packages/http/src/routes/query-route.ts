@@ -1,18 +1,23 @@
-/** `GET /queries/{queryType}` */
+/** `GET /queries/{queryType}`: a result as JSON, or live as server-sent events. */
 
 import {
   type Application,
   InvalidDefinitionError,
   jsonSchemaOf,
+  type Query,
   type QueryDefinition,
   UnknownNameError,
 } from '@cim/core'
 import type { Metrics } from '../metrics/metrics.ts'
 import { clientGone, HttpRequestError } from '../problems/http-errors.ts'
 import { codeOf } from '../problems/problem.ts'
-import { jsonReply } from '../reply.ts'
+import { jsonReply, type Reply } from '../reply.ts'
+import { startPosition } from '../request/last-event-id.ts'
 import { QueryString } from '../request/query-string.ts'
 import type { Route } from '../route.ts'
+import { QueryStream } from './query-stream.ts'
+import { sseHeaders, wantsStream } from './sse-stream.ts'
+import type { SseStreams } from './sse-streams.ts'
 
 /** Parameters of every query, which no query's own may be called. */
 export const reservedParameters: readonly string[] = ['after', 'wait']
@@ -23,9 +28,10 @@ export const maxWaitMs = 30_000
 /**
  * @param application whose queries are answered
  * @param metrics counts the queries
+ * @param streams opens the live ones
  * @throws {InvalidDefinitionError} when a query's own parameter has a reserved name
  */
-export function queryRoute(application: Application, metrics: Metrics): Route {
+export function queryRoute(application: Application, metrics: Metrics, streams: SseStreams): Route {
   application.queries.forEach(checkParameters)
   const known = new Set(application.queries.map(({ queryType }) => queryType))
   return {
@@ -37,6 +43,7 @@ export function queryRoute(application: Application, metrics: Metrics): Route {
       const start = performance.now()
       let status = 'ok'
       try {
+        if (wantsStream(req.raw)) return await followResult(application, streams, queryType, req.raw)
         const result = await resultOf(application, queryType, req.raw)
         if (result === undefined) throw new HttpRequestError('not-found', `${queryType} found nothing.`)
         return jsonReply(200, result, { 'cache-control': 'no-store' })
@@ -54,13 +61,7 @@ export function queryRoute(application: Application, metrics: Metrics): Route {
 async function resultOf(application: Application, queryType: string, request: Request): Promise<unknown> {
   const given = new QueryString(request.url, `query ${queryType}`)
   const afterPosition = given.wholeNumber('after', { least: 0 })
-  const waitMs = given.wholeNumber('wait', { least: 0, most: maxWaitMs })
-  const query = {
-    queryType,
-    parameters: given.toParameters(reservedParameters),
-    ...(afterPosition === undefined ? undefined : { afterPosition }),
-    ...(waitMs === undefined ? undefined : { waitMs }),
-  }
+  const query = toQuery(queryType, given, afterPosition)
   // Nothing to wait for: a signal would only cost.
   if (afterPosition === undefined) return application.answer(query)
   const { signal } = request
@@ -68,6 +69,37 @@ async function resultOf(application: Application, queryType: string, request: Re
     return await application.answer(query, { signal })
   } catch (error) {
     throw signal.aborted && error === signal.reason ? clientGone(error) : error
+  }
+}
+
+/** What is wrong with the query, or not there in time, is answered as a problem, before the stream begins. */
+async function followResult(
+  application: Application,
+  streams: SseStreams,
+  queryType: string,
+  request: Request,
+): Promise<Reply> {
+  const given = new QueryString(request.url, `query ${queryType}`)
+  const position = await startPosition(application.eventStore, request.headers, given)
+  const query = toQuery(queryType, given, position === 0 ? undefined : position)
+  if (request.method === 'HEAD') return { status: 200, headers: sseHeaders, body: null }
+  streams.assertRoom()
+  const source = await QueryStream.start(application, query, request.signal)
+  try {
+    return { status: 200, headers: sseHeaders, body: streams.open('/queries/:queryType', source) }
+  } catch (error) {
+    source.close()
+    throw error
+  }
+}
+
+function toQuery(queryType: string, given: QueryString, afterPosition: number | undefined): Query {
+  const waitMs = given.wholeNumber('wait', { least: 0, most: maxWaitMs })
+  return {
+    queryType,
+    parameters: given.toParameters(reservedParameters),
+    ...(afterPosition === undefined ? undefined : { afterPosition }),
+    ...(waitMs === undefined ? undefined : { waitMs }),
   }
 }
 
