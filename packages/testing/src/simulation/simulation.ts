@@ -1,0 +1,221 @@
+/** One run of processors in virtual time, with faults that a seed decides. */
+
+import { MemoryEventStore, MemoryViewStore, ProcessorRunner, ProjectionProcessor, viewKey } from '@cim/core'
+import { Connection, type Weather } from './connection.ts'
+import { assertSettled, watchCommits } from './expectations.ts'
+import {
+  type AppliedView,
+  behaviours,
+  type Happening,
+  type Surroundings,
+  unrulyProjection,
+} from './unruly-projection.ts'
+import { Chance, VirtualTime } from './virtual-time.ts'
+
+/** A runner with its way to the stores. */
+interface Node {
+  readonly runner: ProcessorRunner
+  readonly connection: Connection
+}
+
+const leaseMs = 1000
+const aggregateIds = ['a', 'b', 'c', 'd', 'e'] as const
+
+/**
+ * @param seed decides everything that happens
+ * @throws {AssertionError} when something is lost, doubled, out of order, or never settles
+ */
+export async function simulate(seed: number): Promise<void> {
+  const time = new VirtualTime()
+  await time.run(new Simulation(seed, time).run())
+}
+
+class Simulation {
+  readonly #time: VirtualTime
+  readonly #chance: Chance
+  readonly #weather: Weather & Surroundings
+  readonly #eventStore: MemoryEventStore
+  readonly #viewStore = new MemoryViewStore()
+  readonly #projection: ReturnType<typeof unrulyProjection>
+  readonly #nodes: Node[] = []
+  readonly #howProcessed: {
+    readonly concurrency: number
+    readonly batchSize: number
+    readonly eventsPerCheckpoint: number
+    readonly maxAttempts: number
+    readonly mostHeldSequences: number
+  }
+
+  constructor(seed: number, time: VirtualTime) {
+    const chance = new Chance(seed)
+    this.#time = time
+    this.#chance = chance
+    const faultRate = chance.oneOf([0, 0.02, 0.05, 0.1])
+    this.#weather = { time, chance, faultRate, handlerTimeoutMs: 300, isMended: false }
+    this.#eventStore = new MemoryEventStore({ now: time.now })
+    this.#projection = unrulyProjection(this.#weather)
+    this.#howProcessed = {
+      concurrency: chance.oneOf([1, 1, 2, 4]),
+      batchSize: chance.between(1, 8),
+      eventsPerCheckpoint: chance.between(1, 20),
+      maxAttempts: chance.between(1, 3),
+      mostHeldSequences: chance.oneOf([2, 10, 10, 10]),
+    }
+  }
+
+  async run(): Promise<void> {
+    const { progressStore } = this.#viewStore
+    let mistake: { readonly error: unknown } | undefined
+    watchCommits(this.#viewStore, this.#eventStore, (error) => {
+      mistake ??= { error }
+    })
+    const horizonMs = this.#chance.between(500, 4000)
+    const work = [this.#append(horizonMs), this.#disturb(horizonMs)]
+    for (const index of [0, 1]) this.#replace(index)
+    await Promise.all(work)
+    // Everything is well from here on: it must settle, whatever was before.
+    this.#weather.faultRate = 0
+    this.#weather.isMended = true
+    const processorName = viewKey(this.#projection)
+    await progressStore.setPaused(processorName, false)
+    const head = await this.#eventStore.headPosition()
+    // What was late has come by then.
+    await this.#time.sleep(leaseMs * 4)
+    for (let round = 0; ; round++) {
+      await this.#time.sleep(leaseMs)
+      await progressStore.retryDeadLetters(processorName, {}, this.#time.now())
+      const { events } = await progressStore.countDeadLetters(processorName)
+      const position = (await progressStore.readProgress(processorName))?.position
+      if (mistake !== undefined) throw mistake.error
+      const states = this.#nodes.map(({ runner }) => runner.status.state).sort()
+      if (events === 0 && position === head && states.join() === 'running,waiting') break
+      if (round < 60) continue
+      const statuses = this.#nodes.map(({ runner }) => JSON.stringify(runner.status)).join('\n')
+      throw new Error(`It does not settle: position ${position} of ${head}, ${events} events held back.\n${statuses}`)
+    }
+    await this.#time.sleep(leaseMs)
+    await assertSettled(
+      this.#viewStore,
+      this.#projection,
+      this.#eventStore,
+      this.#nodes.map(({ runner }) => runner.status),
+    )
+    await Promise.all(this.#nodes.map(({ runner }) => runner.stop()))
+  }
+
+  async #append(horizonMs: number): Promise<void> {
+    const chance = this.#chance
+    const failing = chance.oneOf([0, 0.1, 0.4])
+    const appends = chance.between(5, 25)
+    for (let count = 0; count < appends; count++) {
+      if (!chance.is(0.4)) await this.#time.sleep(chance.between(0, (2 * horizonMs) / appends))
+      const events = Array.from({ length: chance.between(1, 3) }, () => {
+        const behaviour = chance.is(failing) ? chance.oneOf(behaviours) : 'plain'
+        const eventData: Happening = { behaviour, failures: chance.oneOf([0, 1, 2, 3, 1_000_000]) }
+        return { eventType: chance.is(0.1) ? 'Ignored' : 'Happened', eventData, schemaVersion: 1 }
+      })
+      const aggregate = { aggregateType: 'Thing', aggregateId: chance.oneOf(aggregateIds) }
+      await this.#eventStore.appendEvents(aggregate, events, { expectedVersion: 'any' })
+    }
+  }
+
+  async #disturb(horizonMs: number): Promise<void> {
+    const until = this.#time.now() + horizonMs
+    const pauseMs = this.#chance.oneOf([50, 200, 1000])
+    for (;;) {
+      await this.#time.sleep(this.#chance.between(1, pauseMs))
+      if (this.#time.now() >= until) return
+      await this.#disturbOnce()
+    }
+  }
+
+  async #disturbOnce(): Promise<void> {
+    const chance = this.#chance
+    const index = chance.between(0, 1)
+    const node = this.#nodes[index]
+    const processorName = viewKey(this.#projection)
+    const { progressStore } = this.#viewStore
+    const aggregate = chance.is(0.5) ? { aggregateId: chance.oneOf(aggregateIds) } : {}
+    const now = this.#time.now()
+    switch (chance.between(0, 9)) {
+      case 0:
+        return this.#replace(index)
+      case 1:
+        node?.connection.crash()
+        return this.#replace(index)
+      case 2:
+        return node?.connection.freeze(chance.between(1, 3 * leaseMs))
+      case 3:
+        if (node !== undefined) void node.runner.stop().then(() => this.#start(index, node.runner))
+        return
+      case 4:
+      case 5:
+        await progressStore.retryDeadLetters(processorName, aggregate, now)
+        return node?.runner.wake()
+      case 6:
+      case 7: {
+        const isFirstOnly = chance.is(0.5)
+        const filter = chance.is(0.5) ? { ...aggregate, state: 'parked' as const } : aggregate
+        await progressStore.discardDeadLetters(processorName, filter, { reason: 'it is wrong', isFirstOnly, now })
+        return
+      }
+      case 8:
+        await progressStore.setPaused(processorName, true)
+        if (chance.is(0.5)) node?.runner.wake()
+        await this.#time.sleep(chance.between(1, leaseMs))
+        await progressStore.setPaused(processorName, false)
+        return
+      default:
+        return node?.runner.wake()
+    }
+  }
+
+  /** Leaves a runner behind, as it is, and begins with a new one. */
+  #replace(index: number): void {
+    const connection = new Connection(this.#weather)
+    const skewMs = this.#chance.between(-200, 200)
+    const clock = { now: () => this.#time.now() + skewMs, schedule: this.#time.schedule }
+    const { concurrency, maxAttempts, ...sizes } = this.#howProcessed
+    const { handlerTimeoutMs } = this.#weather
+    const viewStore = connection.viewStore(this.#viewStore)
+    const processor = new ProjectionProcessor<AppliedView>(this.#projection, viewStore, {
+      concurrency,
+      handlerTimeoutMs,
+      clock,
+    })
+    const runner = new ProcessorRunner({
+      ...sizes,
+      eventStore: connection.eventStore(this.#eventStore),
+      processor,
+      leaseMs,
+      failures: { maxAttempts, retryDelay: { firstMs: 10, mostMs: 100 } },
+      random: this.#chance.next,
+      clock,
+      nextTurn: () => this.#time.sleep(0),
+    })
+    const before = this.#nodes[index]
+    this.#nodes[index] = { runner, connection }
+    if (before !== undefined && this.#chance.is(0.5)) void before.runner.stop()
+    else before?.connection.crash()
+    this.#start(index, runner)
+  }
+
+  /** Tries until it is started, or another one has taken its place. */
+  #start(index: number, runner: ProcessorRunner): void {
+    const isPresent = (): boolean => this.#nodes[index]?.runner === runner
+    const work = async (): Promise<void> => {
+      while (isPresent() && !(await starts(runner))) await this.#time.sleep(20)
+      if (!isPresent()) await runner.stop()
+    }
+    void work()
+  }
+}
+
+async function starts(runner: ProcessorRunner): Promise<boolean> {
+  try {
+    await runner.start()
+    return true
+  } catch {
+    return false
+  }
+}
