@@ -1,5 +1,6 @@
 /** The application that the tests of this package serve, and clients for it. */
 
+import { after } from 'node:test'
 import {
   type AggregateRef,
   type AppendOptions,
@@ -139,7 +140,14 @@ export class ObservedEventStore extends MemoryEventStore {
   }
 }
 
-/** A running application. Starts with nothing stored. */
+const started: Application[] = []
+
+// A processor that runs keeps the process alive.
+after(async () => {
+  await Promise.all(started.map((application) => application.stop()))
+})
+
+/** A running application, stopped after the last test of the file. Starts with nothing stored. */
 export async function startApplication(options?: Partial<ApplicationOptions>): Promise<{
   readonly application: Application
   readonly eventStore: ObservedEventStore
@@ -148,6 +156,7 @@ export async function startApplication(options?: Partial<ApplicationOptions>): P
   const viewStore = new MemoryViewStore()
   const definitions = { aggregates: [person], projections: [people], queries }
   const application = new Application({ eventStore, viewStore, ...definitions, ...options })
+  started.push(application)
   await application.start()
   return { application, eventStore }
 }
