@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { ProcessorProgress } from '@cim/core'
 import { type DatabaseFileOptions, openDatabaseFile } from './database-file.ts'
 import { eventStoreMigrations, type Migration, viewStoreMigrations } from './migrations.ts'
 import { SqliteViewStore } from './sqlite-view-store.ts'
 import { Child } from './test-support/child.ts'
 import { allEvents, openStore, person } from './test-support/sample-events.ts'
+import { deadLetter, nextStep, processorName } from './test-support/sample-steps.ts'
 import { numbersView } from './test-support/sample-views.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
 
@@ -106,16 +108,97 @@ describe('a file of version 1', () => {
 
   test('of the view store can be read, and written on', async (context) => {
     await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v1.db') })
-    await store.openView(numbersView)
-    assert.equal(await store.getCheckpoint(numbersView), 1)
-    const found = await store.find(numbersView, 'position', { equals: 1 })
-    assert.deepEqual(
-      found.map(({ id, view }) => [id, view]),
-      [0, 1, 2].map((index) => [`d-${index}`, { position: 1 }]),
-    )
+    await assertNumbers(store)
     await store.commit(numbersView, { expectedCheckpoint: 1, position: 2, changes: [] })
   })
+
+  test('of the view store: its views are live, and their processors go on where they were', async (context) => {
+    const before = Date.now()
+    await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v1.db') })
+    const [view, ...others] = await store.listViews()
+    const { promotedAt = '', ...listed } = view ?? {}
+    assert.deepEqual(others, [])
+    assert.deepEqual(listed, { viewName: 'NumbersView', version: 1, build: 1, state: 'live', checkpoint: 1 })
+    const promoted = Date.parse(promotedAt)
+    assert.ok(promoted >= before && promoted <= Date.now(), promotedAt)
+    await assertTakenUp(store, { position: 1, seen: { count: 0, checksum: 0 }, seenAfter: 1, epoch: 0, revision: 0 })
+  })
+
+  test('of the view store: of several versions of a view, the newest is live', async (context) => {
+    const path = fixture(context, 'view-store-v1.db')
+    const raw = new DatabaseSync(path)
+    const insert = raw.prepare("INSERT INTO views VALUES (?, ?, ?, '[]', ?, 7)")
+    insert.run(2, 'NumbersView', 12, 'NumbersView_v12')
+    insert.run(3, 'NumbersView', 3, 'NumbersView_v3')
+    insert.run(9, 'Other', 2, 'Other_v2')
+    raw.close()
+    await using store = new SqliteViewStore({ path })
+    assert.deepEqual(
+      (await store.listViews()).map(({ version, state }) => [version, state]),
+      [
+        [1, 'retired'],
+        [3, 'retired'],
+        [12, 'live'],
+        [2, 'live'],
+      ],
+    )
+    await store.openView({ ...numbersView, viewName: 'New' })
+    assert.deepEqual(
+      (await store.query("SELECT key FROM views WHERE name = 'New'")).map(({ key }) => key),
+      [10],
+    )
+  })
 })
+
+describe('a file of version 2', () => {
+  test('of the view store can be read, and written on', async (context) => {
+    await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v2.db') })
+    await assertNumbers(store)
+    const build = { ...numbersView, build: 2 }
+    await store.openView(build)
+    assert.equal(await store.count(build), 0)
+    const states = (await store.listViews()).map(({ state, promotedAt }) => [state, promotedAt])
+    const expected = [
+      ['live', '2026-01-01T00:00:00.000Z'],
+      ['building', undefined],
+    ]
+    assert.deepEqual(states, expected)
+    const { progressStore } = store
+    assert.deepEqual(await progressStore.listDeadLetters(processorName), {
+      sequences: [deadLetter('ada')],
+      next: undefined,
+    })
+    const record = { reason: 'old', discardedBy: 'eve', discardedAt: '2026-01-01T00:00:00.000Z' }
+    assert.deepEqual(await progressStore.listDiscarded(processorName), [{ ...deadLetter('bob'), ...record }])
+    await assertTakenUp(store, { position: 1, seen: { count: 1, checksum: 7 }, seenAfter: 0, epoch: 1, revision: 1 })
+    assert.equal(await store.getCheckpoint(numbersView), 2)
+  })
+})
+
+/** What every fixture of the view store holds. */
+async function assertNumbers(store: SqliteViewStore): Promise<void> {
+  await store.openView(numbersView)
+  assert.equal(await store.getCheckpoint(numbersView), 1)
+  const found = await store.find(numbersView, 'position', { equals: 1 })
+  assert.deepEqual(
+    found.map(({ id, view }) => [id, view]),
+    [0, 1, 2].map((index) => [`d-${index}`, { position: 1 }]),
+  )
+}
+
+/** Checks how far the processor is, and goes on from there. */
+async function assertTakenUp(store: SqliteViewStore, expected: Partial<ProcessorProgress>): Promise<void> {
+  const { progressStore } = store
+  const { replayUntil, isPaused, owner, leaseUntil, ...progress } =
+    (await progressStore.readProgress(processorName)) ?? {}
+  assert.deepEqual(progress, { processorName, ...expected })
+  assert.deepEqual([replayUntil, isPaused, owner, leaseUntil], [0, false, undefined, 0])
+  await store.openView(numbersView)
+  const claim = await progressStore.claimProcessor(processorName, { owner: 'me', now: 0, leaseMs: 1000 })
+  assert.ok(claim)
+  const step = { ...nextStep(claim, 1, 1000), expectedRevision: expected.revision ?? 0 }
+  await store.commit(numbersView, { expectedCheckpoint: 1, position: 2, changes: [], progress: step })
+}
 
 function fixture(context: TestContext, name: string): string {
   const path = join(temporaryFolder(context), name)

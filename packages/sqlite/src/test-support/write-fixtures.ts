@@ -10,6 +10,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { SqliteEventStore } from '../sqlite-event-store.ts'
 import { SqliteViewStore } from '../sqlite-view-store.ts'
 import { person } from './sample-events.ts'
+import { deadLetter, nextStep, processorName } from './sample-steps.ts'
 import { changeAll, numbersView } from './sample-views.ts'
 
 const [folder = ''] = process.argv.slice(2)
@@ -53,7 +54,19 @@ await events.snapshotStore.saveSnapshot(person('ada'), {
 await events.close()
 rmSync(join(folder, 'event-store-v1.db-lock'))
 
-const views = new SqliteViewStore({ path: newFile('view-store-v1.db') })
+const views = new SqliteViewStore({ path: newFile('view-store-v2.db') })
+const { progressStore } = views
 await views.openView(numbersView)
-await views.commit(numbersView, changeAll(0, 3))
+await views.promoteView(numbersView, undefined, now())
+const claim = await progressStore.claimProcessor(processorName, { owner: 'fixture', now: now(), leaseMs: 1000 })
+if (claim === undefined) throw new Error('The processor was refused.')
+const progress = {
+  ...nextStep(claim, 0, now()),
+  seen: { count: 1, checksum: 7 },
+  deadLetters: ['ada', 'bob'].map((id) => ({ kind: 'put' as const, sequence: deadLetter(id) })),
+}
+await views.commit(numbersView, { ...changeAll(0, 3), progress })
+const discarding = { reason: 'old', discardedBy: 'eve', now: now() }
+await progressStore.discardDeadLetters(processorName, { aggregateId: 'bob' }, discarding)
+// Closing gives the processor back: no name of a machine is left in the file.
 await views.close()
