@@ -24,18 +24,9 @@ export function formatSample(
   return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`
 }
 
-/** @returns the lines of a metric that is one number, or one per label */
-export function gauge(
-  name: string,
-  help: string,
-  samples: number | readonly (readonly [label: string, value: number])[],
-  labelName = '',
-): readonly string[] {
-  const lines =
-    typeof samples === 'number'
-      ? [formatSample(name, [], [], samples)]
-      : samples.map(([label, value]) => formatSample(name, [labelName], [label], value))
-  return [...header(name, 'gauge', help), ...lines]
+/** @returns the lines of a metric that is one number */
+export function gauge(name: string, help: string, value: number): readonly string[] {
+  return [...header(name, 'gauge', help), formatSample(name, [], [], value)]
 }
 
 function escapeLabel(value: string): string {

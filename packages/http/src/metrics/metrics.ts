@@ -4,6 +4,7 @@ import type { Application } from '@cim/core'
 import { Counter } from './counter.ts'
 import { gauge, header } from './exposition.ts'
 import { Histogram } from './histogram.ts'
+import { processorLines } from './processor-lines.ts'
 
 /** Counts what passes, and shows it together with how the application is doing. */
 export class Metrics {
@@ -50,40 +51,12 @@ export class Metrics {
   }
 }
 
-async function applicationLines({ eventStore, processors }: Application): Promise<readonly string[]> {
-  const head = await eventStore.headPosition().catch(() => undefined)
-  const perProcessor = (name: string, help: string, value: (index: number) => number): readonly string[] =>
-    gauge(
-      name,
-      help,
-      processors.map(({ processorName }, index) => [processorName, value(index)]),
-      'processor',
-    )
+async function applicationLines(application: Application): Promise<readonly string[]> {
+  const head = await application.eventStore.headPosition().catch(() => undefined)
   return [
     ...gauge('cim_event_store_up', 'Whether the event store answers.', head === undefined ? 0 : 1),
     ...(head === undefined ? [] : gauge('cim_event_store_head_position', 'The position of the newest event.', head)),
-    ...perProcessor('cim_processor_running', 'Whether it runs, failing or not.', (index) =>
-      processors[index]?.state === 'stopped' ? 0 : 1,
-    ),
-    ...perProcessor(
-      'cim_processor_position',
-      'The position up to which everything is processed.',
-      (index) => processors[index]?.position ?? 0,
-    ),
-    ...(head === undefined
-      ? []
-      : perProcessor('cim_processor_lag_events', 'Positions between it and the newest event.', (index) =>
-          Math.max(0, head - (processors[index]?.position ?? 0)),
-        )),
-    ...perProcessor(
-      'cim_processor_failures',
-      'How often the next batch has failed in a row.',
-      (index) => processors[index]?.failures ?? 0,
-    ),
-    ...header('cim_processor_events_total', 'counter', 'Events processed since the start.'),
-    ...processors.map(
-      (each) => `cim_processor_events_total{processor="${each.processorName}"} ${each.processedEvents}`,
-    ),
+    ...(await processorLines(application, head)),
   ]
 }
 

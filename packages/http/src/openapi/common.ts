@@ -134,7 +134,11 @@ export const commonSchemas: Readonly<Record<string, JsonSchema>> = {
   Readiness: {
     type: 'object',
     required: ['status'],
-    properties: { status: { enum: ['ready', 'unready'] }, reasons: { type: 'array', items: { type: 'string' } } },
+    properties: {
+      status: { enum: ['ready', 'unready'] },
+      reasons: { type: 'array', items: { type: 'string' }, description: 'Why it is not ready.' },
+      warnings: { type: 'array', items: { type: 'string' }, description: 'What someone should look at all the same.' },
+    },
   },
 }
 

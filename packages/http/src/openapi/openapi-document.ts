@@ -1,6 +1,8 @@
 /** The OpenAPI document of an application, made from its definitions. */
 
 import type { Application } from '@cim/core'
+import { adminPaths } from './admin-paths.ts'
+import { adminSchemas } from './admin-schemas.ts'
 import { commonSchemas, parameters } from './common.ts'
 import { generalPaths } from './general-paths.ts'
 import { commandPaths, queryPath } from './message-operations.ts'
@@ -32,9 +34,10 @@ export function openApiDocument(application: Application, info: OpenApiInfo): Re
       ...Object.fromEntries([...application.aggregates.values()].flatMap(commandPaths)),
       ...Object.fromEntries(application.queries.map(queryPath)),
       ...generalPaths(application),
+      ...adminPaths(),
     },
     components: {
-      schemas: { ...commonSchemas, ...messageSchemas(application) },
+      schemas: { ...commonSchemas, ...adminSchemas, ...messageSchemas(application) },
       parameters,
       ...(isProtected ? { securitySchemes } : undefined),
     },

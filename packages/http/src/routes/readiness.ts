@@ -8,11 +8,16 @@ const patienceMs = 1000
 /** With the waits between attempts, a processor fails for some seconds before it has failed this often in a row. */
 const toleratedFailures = 4
 
-/**
- * @param application that is asked
- * @returns a sentence per reason, with nothing in it that is nobody's business; none when it is ready
- */
-export async function findUnreadiness(application: Application): Promise<readonly string[]> {
+/** Whether a service should be sent requests. Its sentences hold nothing that is nobody's business. */
+export interface Readiness {
+  /** Why not; none when it is ready. */
+  readonly reasons: readonly string[]
+  /** What someone should look at, though requests are answered. */
+  readonly warnings: readonly string[]
+}
+
+/** @param application that is asked */
+export async function findReadiness(application: Application): Promise<Readiness> {
   const [projection] = application.projections
   const problems = await Promise.all([
     problemWith('event store', () => application.eventStore.headPosition()),
@@ -20,13 +25,22 @@ export async function findUnreadiness(application: Application): Promise<readonl
       ? undefined
       : problemWith('view store', () => application.viewStore.getCheckpoint(projection)),
   ])
-  const processors = application.processors.map(({ processorName, state, failures }) => {
+  const failing = application.processors.map(({ processorName, state, failures }) => {
     if (state === 'stopped') return `Processor ${processorName} is stopped.`
     return failures > toleratedFailures
       ? `Processor ${processorName} has failed ${failures} times in a row.`
       : undefined
   })
-  return [...problems, ...processors].filter((problem) => problem !== undefined)
+  // One event that cannot be processed is no reason to stop everyone: it waits, and its aggregate's events with it.
+  const warnings = application.processors.flatMap(({ processorName, state, heldSequences }) => [
+    ...(state === 'paused' ? [`Processor ${processorName} is paused.`] : []),
+    ...(heldSequences > 0 ? [`Processor ${processorName} holds back the events of ${aggregates(heldSequences)}.`] : []),
+  ])
+  return { reasons: [...problems, ...failing].filter((problem) => problem !== undefined), warnings }
+}
+
+function aggregates(count: number): string {
+  return count === 1 ? '1 aggregate' : `${count} aggregates`
 }
 
 async function problemWith(store: string, ask: () => Promise<unknown>): Promise<string | undefined> {

@@ -5,9 +5,10 @@ import { expositionType } from '../metrics/exposition.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { jsonReply } from '../reply.ts'
 import type { Route } from '../route.ts'
-import { findUnreadiness } from './readiness.ts'
+import { findReadiness } from './readiness.ts'
 
 const noStore = { 'cache-control': 'no-store' }
+const isStopping = { reasons: ['The service is stopping.'], warnings: [] }
 
 /** @returns `GET /`, a small index */
 export function indexRoute(application: Application, title: string, version: string): Route {
@@ -50,9 +51,10 @@ export function readinessRoute(application: Application, stopping: AbortSignal |
     path: '/readyz',
     isOpen: true,
     async handle() {
-      const reasons = stopping?.aborted === true ? ['The service is stopping.'] : await findUnreadiness(application)
-      if (reasons.length === 0) return jsonReply(200, { status: 'ready' }, noStore)
-      return jsonReply(503, { status: 'unready', reasons }, { ...noStore, 'retry-after': '5' })
+      const { reasons, warnings } = stopping?.aborted === true ? isStopping : await findReadiness(application)
+      const more = warnings.length === 0 ? undefined : { warnings }
+      if (reasons.length === 0) return jsonReply(200, { status: 'ready', ...more }, noStore)
+      return jsonReply(503, { status: 'unready', reasons, ...more }, { ...noStore, 'retry-after': '5' })
     },
   }
 }

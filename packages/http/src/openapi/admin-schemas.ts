@@ -1,0 +1,106 @@
+/** Schemas of what is under `/admin`. */
+
+import type { JsonSchema } from './schemas.ts'
+
+const text: JsonSchema = { type: 'string' }
+const flag: JsonSchema = { type: 'boolean' }
+const whole: JsonSchema = { type: 'integer', minimum: 0 }
+const amount: JsonSchema = { type: 'number', minimum: 0 }
+const timestamp: JsonSchema = { type: 'string', format: 'date-time' }
+const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
+const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
+
+/** An object whose properties are all there, but for the optional ones. */
+function object(properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema {
+  return { type: 'object', required: Object.keys(properties).filter((name) => !optional.includes(name)), properties }
+}
+
+const sequence = {
+  processorName: text,
+  aggregateType: text,
+  aggregateId: text,
+  state: { enum: ['retrying', 'parked'] },
+  fromSequence: whole,
+  fromPosition: whole,
+  toSequence: whole,
+  toPosition: whole,
+  eventCount: whole,
+  attempts: whole,
+  failure: object({ name: text, message: text, code: text, stack: text, eventId: text, eventType: text }, [
+    'code',
+    'stack',
+  ]),
+  firstFailedAt: timestamp,
+  lastFailedAt: timestamp,
+  nextAttemptAt: timestamp,
+}
+
+/** Properties of a filter for dead letters. */
+export const filterProperties: Readonly<Record<string, JsonSchema>> = {
+  aggregateType: text,
+  aggregateId: text,
+  state: { enum: ['retrying', 'parked'] },
+  eventType: { ...text, description: 'Of the event that failed.' },
+  failureName: { ...text, description: "Name of the error's class." },
+}
+
+/** By component name. */
+export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
+  SeenEvents: object({ count: whole, checksum: whole }),
+  DeadLetterCounts: object({ retryingSequences: whole, parkedSequences: whole, events: whole }),
+  Processor: object(
+    {
+      processorName: text,
+      state: { enum: ['stopped', 'waiting', 'running', 'retrying', 'paused'] },
+      position: whole,
+      headPosition: whole,
+      lagEvents: whole,
+      lagSeconds: amount,
+      eventsPerSecond: amount,
+      inFlightEvents: whole,
+      processedEvents: whole,
+      failures: whole,
+      failedAttempts: whole,
+      lastError: text,
+      isPaused: flag,
+      owner: { ...text, description: 'Of the runner that has it, in whatever process.' },
+      epoch: whole,
+      replayUntil: whole,
+      seen: ref('SeenEvents'),
+      seenAfter: whole,
+      deadLetters: ref('DeadLetterCounts'),
+    },
+    ['lastError', 'owner'],
+  ),
+  Processors: object({ processors: listOf(ref('Processor')) }),
+  ProcessorAudit: object({
+    processorName: text,
+    verdict: { enum: ['complete', 'partly-recorded', 'not-recorded', 'mismatch'] },
+    message: text,
+    afterPosition: whole,
+    position: whole,
+    recorded: ref('SeenEvents'),
+    expected: ref('SeenEvents'),
+    suspectPositions: listOf(whole),
+    heldBack: ref('DeadLetterCounts'),
+    discardedEvents: whole,
+  }),
+  DeadLetterSequence: object(sequence, ['nextAttemptAt']),
+  DeadLetterPage: object({ sequences: listOf(ref('DeadLetterSequence')), next: text }, ['next']),
+  DeadLetterDetail: object(
+    { sequence: ref('DeadLetterSequence'), events: listOf(ref('DomainEventEnvelope')), next: whole },
+    ['next'],
+  ),
+  DeadLetterOutcome: object(
+    { dryRun: flag, sequenceCount: whole, eventCount: whole, sequences: listOf(ref('DeadLetterSequence')) },
+    ['eventCount', 'sequences'],
+  ),
+  DiscardedDeadLetters: object({
+    discarded: listOf(
+      object({ ...sequence, reason: text, discardedBy: text, discardedAt: timestamp }, [
+        'nextAttemptAt',
+        'discardedBy',
+      ]),
+    ),
+  }),
+}
