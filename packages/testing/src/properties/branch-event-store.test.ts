@@ -34,6 +34,8 @@ const step = fc.record({
   number: fc.nat(3),
   pauseMs: fc.integer({ min: 1, max: 3 }),
 })
+/** In a branch the clock may run backwards. */
+const futureStep = fc.tuple(step, fc.integer({ min: -20, max: 3 })).map(([one, pauseMs]) => ({ ...one, pauseMs }))
 type Step = typeof step extends fc.Arbitrary<infer TStep> ? TStep : never
 
 const conditions: fc.Arbitrary<ReadEventsOptions> = fc.record(
@@ -60,7 +62,8 @@ const start = Date.UTC(2026, 0, 1)
 describe('a branch of any store at any position', () => {
   test('reads, appends and remembers like a store with that past alone, and leaves its base as it is', async () => {
     const steps = fc.array(step, { maxLength: 14 })
-    const property = fc.asyncProperty(steps, steps, fc.nat(), looks, async (past, future, where, seen) => {
+    const futureSteps = fc.array(futureStep, { maxLength: 14 })
+    const property = fc.asyncProperty(steps, futureSteps, fc.nat(), looks, async (past, future, where, seen) => {
       const clock = { time: start }
       const now = () => clock.time
       const base = new MemoryEventStore({ now })
@@ -72,7 +75,7 @@ describe('a branch of any store at any position', () => {
       clock.time = start
       await copyPast(base, reference, past, position, clock)
       clock.time = end
-      const branch = await openBranch(base, { position }, now)
+      const branch = await openBranch(curt(base), { position }, now)
       await assertSame(branch, reference, seen)
       for (const [index, one] of future.entries()) {
         const time = clock.time
@@ -129,6 +132,21 @@ function recordOf({ number }: Step, version: number, position: number, time: num
 
 async function last(store: EventStore, aggregate: AggregateRef): Promise<number> {
   return (await store.loadEvents(aggregate)).at(-1)?.position ?? 0
+}
+
+/** A store whose pages reach no further than their last event, as they may. */
+function curt(store: MemoryEventStore): EventStore {
+  const readEvents: EventStore['readEvents'] = async (options) => {
+    const page = await store.readEvents(options)
+    return page.isEnd ? page : { ...page, position: page.events.at(-1)?.position ?? page.position }
+  }
+  return new Proxy<EventStore>(store, {
+    get(_, name) {
+      if (name === 'readEvents') return readEvents
+      const value: unknown = Reflect.get(store, name, store)
+      return typeof value === 'function' ? value.bind(store) : value
+    },
+  })
 }
 
 /** Does again what happened up to a position, of an append that leads beyond it only the part up to there. */
