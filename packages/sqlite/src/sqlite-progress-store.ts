@@ -26,13 +26,13 @@ import { DeadLetterTables } from './dead-letter-tables.ts'
 import { type PreparedStatements, prepareForRecords } from './prepared-statements.ts'
 import { type ProcessorRow, toProgress } from './processor-row.ts'
 import { progressSql } from './progress-sql.ts'
-import type { ViewDatabase } from './view-database.ts'
+import type { HeldClaims, ViewDatabase } from './view-database.ts'
 
 /**
  * Keeps progress beside the views, so that one transaction saves both. Several processes may have the file open: a claim is
  * free again at once when its process has ended on this machine, and when its store is closed.
  */
-export class SqliteProgressStore implements ProgressStore {
+export class SqliteProgressStore implements ProgressStore, HeldClaims {
   readonly #database: ViewDatabase
   readonly #write: PreparedStatements<typeof progressSql>
   readonly #selectCommitted: StatementSync
@@ -132,6 +132,11 @@ export class SqliteProgressStore implements ProgressStore {
     this.#write.forget.run(processorName)
     this.#deadLetters.clear(processorName)
     this.#deadLetters.clearDiscarded(processorName)
+  }
+
+  /** Tells whether something was claimed here and is not given back. */
+  get hasClaims(): boolean {
+    return this.#given.size > 0
   }
 
   /** Inside a transaction: gives back whatever was claimed here. */

@@ -1,10 +1,8 @@
 /** View documents, index entries and checkpoints in one SQLite file. */
 
-import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
 import {
   type CommittedChanges,
-  checkFindOptions,
-  checkListOptions,
   checkOptions,
   Feed,
   type FindOptions,
@@ -16,7 +14,6 @@ import {
   type Signal,
   StaleCheckpointError,
   type StoredView,
-  UnknownNameError,
   type ViewCommit,
   type ViewDefinition,
   type ViewRow,
@@ -24,13 +21,13 @@ import {
   viewKey,
 } from '@cim/core'
 import { resolveDatabasePath } from './database-path.ts'
-import { conditionsOf, findStatement } from './entry-conditions.ts'
+import { OpenViews } from './open-views.ts'
 import { toQueryError } from './plain-sql.ts'
 import { SqliteProgressStore } from './sqlite-progress-store.ts'
-import { parseStored } from './stored-json.ts'
 import { ViewBuilds } from './view-builds.ts'
 import { ViewDatabase } from './view-database.ts'
-import { findOrMakeView, prepareViewTables, type ViewTables } from './view-tables.ts'
+import { ViewReader } from './view-reader.ts'
+import { findOrMakeView, prepareViewTables } from './view-tables.ts'
 
 /** Options of {@link SqliteViewStore}. */
 export interface SqliteViewStoreOptions {
@@ -54,8 +51,8 @@ export class SqliteViewStore implements ViewStore {
   readonly #database: ViewDatabase
   readonly #progress: SqliteProgressStore
   readonly #builds: ViewBuilds
-  readonly #views = new Map<string, ViewTables>()
-  readonly #found = new Map<string, StatementSync>()
+  readonly #views = new OpenViews()
+  readonly #reader: ViewReader
   /** Settles when everything is released. */
   #closing: Promise<void> | undefined
 
@@ -71,12 +68,13 @@ export class SqliteViewStore implements ViewStore {
     this.#database = new ViewDatabase(path, options.cacheMegabytes ?? 16)
     this.#progress = new SqliteProgressStore(this.#database)
     this.#builds = new ViewBuilds(this.#database)
+    this.#reader = new ViewReader(this.#database, this.#views)
     this.committed = this.#database.committed
     this.progressStore = this.#progress
   }
 
   async openView(view: ViewDefinition): Promise<void> {
-    if (this.#database.read(() => this.#isThere(viewKey(view)))) return
+    if (this.#database.read(() => this.#views.has(view))) return
     const { writer, reader } = this.#database
     await this.#database.transact(
       'opening a view',
@@ -88,75 +86,36 @@ export class SqliteViewStore implements ViewStore {
         )
       },
       // The reader sees the tables when they are committed.
-      (found) => this.#views.set(viewKey(view), prepareViewTables(writer, reader, view, found)),
+      (found) => this.#views.add(view, prepareViewTables(writer, reader, view, found)),
     )
   }
 
   async getCheckpoint(view: ViewDefinition): Promise<number> {
-    return this.#read(view, (tables) => this.#checkpointOf(view, tables))
+    return this.#reader.checkpointOf(view)
   }
 
   async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    return this.#read(view, ({ read }) => {
-      const found = new Map<string, unknown>()
-      for (const id of ids) {
-        const row = read.selectDocument.get(id) as { readonly document: string } | undefined
-        if (row !== undefined) found.set(id, this.#parse(view, id, row.document))
-      }
-      return found
-    })
+    return this.#reader.getMany(view, ids)
   }
 
   async find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]> {
-    const wanted = checkFindOptions(`${view.viewName}.${index}`, options)
-    return this.#read(view, (tables) => {
-      const conditions = conditionsOf(wanted)
-      const statement = this.#prepareFind(findStatement(tables, conditions))
-      const parameters: SQLInputValue[] = [
-        indexKeyOf(view, tables, index),
-        ...conditions.flatMap((one) => one.parameters),
-        wanted.limit,
-      ]
-      return statement.all(...parameters).map((row) => {
-        const { value, id, document } = row as {
-          readonly value: IndexValue
-          readonly id: string
-          readonly document: string
-        }
-        return { value, id, view: this.#parse(view, id, document) }
-      })
-    })
+    return this.#reader.find(view, index, options)
   }
 
   async list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]> {
-    const { afterId, limit } = checkListOptions(view.viewName, options)
-    return this.#read(view, ({ read: { listDocuments, listDocumentsAfter } }) => {
-      const rows = afterId === undefined ? listDocuments.all(limit) : listDocumentsAfter.all(afterId, limit)
-      return rows.map((row) => {
-        const { id, document } = row as { readonly id: string; readonly document: string }
-        return { id, view: this.#parse(view, id, document) }
-      })
-    })
+    return this.#reader.list(view, options)
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
-    return this.#read(view, (tables) => {
-      const { countDocuments, countEntries, countAllEntries } = tables.read
-      if (index === undefined) return countOf(countDocuments.get())
-      const wanted = checkFindOptions(`${view.viewName}.${index}`, equals === undefined ? {} : { equals })
-      const key = indexKeyOf(view, tables, index)
-      return wanted.equals === undefined
-        ? countOf(countAllEntries.get(key))
-        : countOf(countEntries.get(key, wanted.equals))
-    })
+    return this.#reader.count(view, index, equals)
   }
 
   async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
     const { expectedCheckpoint, position, changes, progress } = commit
     await this.#database.transact('writing', async () => {
-      const tables = this.#open(view)
+      const tables = this.#views.get(view)
       if (Number(tables.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
-        throw new StaleCheckpointError(view.viewName, expectedCheckpoint, this.#checkpointOf(view, tables))
+        throw new StaleCheckpointError(view.viewName, expectedCheckpoint, this.#views.checkpointOf(view))
       }
       if (progress !== undefined) this.#progress.apply(progress)
       tables.changes.clear()
@@ -181,19 +140,19 @@ export class SqliteViewStore implements ViewStore {
   }
 
   async dropView(view: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): Promise<void> {
-    const key = viewKey(view)
     await this.#database.transact('dropping a view', () => {
       this.#builds.drop(view)
-      this.#progress.forget(key)
+      this.#progress.forget(viewKey(view))
     })
-    this.#forget(key)
+    this.#views.forget(view)
     this.committed.notify()
   }
 
   /**
    * The door to plain SQL, for reading. Each view has a table `<ViewName>_v<version>` with the columns `id` and
-   * `document` (JSON), and a table `<ViewName>_v<version>_index` with `index_key`, `value` and `id`; the table `views`
-   * says which.
+   * `document` (JSON), and a table `<ViewName>_v<version>_index` with `index_key`, `value` and `id`; later builds have
+   * `_b<build>` behind the version. The table `views` says which. The tables `processors`, `dead_letters` and
+   * `discarded_dead_letters` keep progress.
    * @param sql one SELECT statement
    * @param parameters for its placeholders
    * @returns plain rows
@@ -214,82 +173,15 @@ export class SqliteViewStore implements ViewStore {
 
   /** Finishes what was asked for, gives back the processors that were claimed here, and releases the file. */
   close(): Promise<void> {
-    this.#closing ??= this.#database.close(() => this.#progress.releaseAll())
+    this.#closing ??= this.#database.close(this.#progress)
     return this.#closing
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
-
-  #prepareFind(sql: string): StatementSync {
-    const known = this.#found.get(sql)
-    if (known !== undefined) return known
-    const statement = this.#database.reader.prepare(sql)
-    this.#found.set(sql, statement)
-    return statement
-  }
-
-  #read<TResult>(view: ViewDefinition, read: (tables: ViewTables) => TResult): TResult {
-    return this.#database.read(() => {
-      const tables = this.#open(view)
-      try {
-        return read(tables)
-      } catch (error) {
-        throw this.#isThere(viewKey(view)) ? error : this.#unknown(view)
-      }
-    })
-  }
-
-  #open(view: ViewDefinition): ViewTables {
-    const tables = this.#views.get(viewKey(view))
-    if (tables === undefined) throw this.#unknown(view)
-    return tables
-  }
-
-  #unknown(view: ViewDefinition): UnknownNameError {
-    return new UnknownNameError('unknown-view', viewKey(view), this.#views.keys())
-  }
-
-  #checkpointOf(view: ViewDefinition, { key, read }: ViewTables): number {
-    const row = read.selectCheckpoint.get(key) as { readonly checkpoint: number } | undefined
-    if (row !== undefined) return row.checkpoint
-    this.#forget(viewKey(view))
-    throw this.#unknown(view)
-  }
-
-  /** Another process may have dropped a view since it was opened. */
-  #isThere(key: string): boolean {
-    const tables = this.#views.get(key)
-    if (tables === undefined) return false
-    if (tables.read.selectCheckpoint.get(tables.key) !== undefined) return true
-    this.#forget(key)
-    return false
-  }
-
-  #forget(key: string): void {
-    this.#views.delete(key)
-    this.#found.clear()
-  }
-
-  #parse(view: ViewDefinition, id: string, document: string): unknown {
-    return parseStored(
-      document,
-      () => `SQLite file ${this.#database.path}: ${viewKey(view)}, document ${JSON.stringify(id)}`,
-    )
-  }
 }
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
-}
-
-function indexKeyOf(view: ViewDefinition, { indexKeys }: ViewTables, index: string): number {
-  const key = indexKeys.get(index)
-  if (key === undefined) throw new UnknownNameError('unknown-index', index, Object.keys(view.indexes))
-  return key
-}
-
-function countOf(row: unknown): number {
-  return (row as { readonly count: number }).count
 }

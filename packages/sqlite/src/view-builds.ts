@@ -65,7 +65,8 @@ export class ViewBuilds {
   /** Makes one build live and retires the one before. */
   promote(view: BuildRef, expectedLive: string | undefined, now: number): void {
     const promoted = this.#find(view)
-    if (promoted === undefined) throw new UnknownNameError('unknown-view', viewKey(view), [])
+    if (promoted === undefined)
+      throw new UnknownNameError('unknown-view', viewKey(view), this.list(view.viewName).map(viewKey))
     const live = this.#write.selectLive.get(view.viewName) as BuildRef | undefined
     const actualLive = live === undefined ? undefined : viewKey(live)
     if (actualLive !== expectedLive) throw new ViewPromotedError(viewKey(view), expectedLive, actualLive)

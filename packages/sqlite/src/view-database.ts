@@ -14,6 +14,13 @@ const applicationId = 0x43494d56
 const mostWaitMs = 5000
 const waitMs = 5
 
+/** What a store gives back when it is closed. */
+export interface HeldClaims {
+  readonly hasClaims: boolean
+  /** Inside a transaction. */
+  releaseAll(): void
+}
+
 /**
  * One connection that writes, one transaction after the other, and one that reads: it never sees a transaction half done.
  */
@@ -92,11 +99,12 @@ export class ViewDatabase {
 
   /**
    * Finishes what was asked for, and releases the file.
-   * @param last one more transaction; the file is released even when it fails
+   * @param claims what is to be given back; when that fails, they end by themselves
    */
-  async close(last: () => void): Promise<void> {
+  async close(claims: HeldClaims): Promise<void> {
     this.#isClosed = true
-    await this.#enqueue('closing', () => this.#run(last)).catch(() => undefined)
+    await this.#writes
+    if (claims.hasClaims) await this.#run(() => claims.releaseAll()).catch(() => undefined)
     try {
       this.reader.close()
     } finally {
