@@ -247,6 +247,49 @@ describe('a query that is watched', () => {
     assert.deepEqual(await next, { result: { id: 'a', size: 3 }, position: 1 })
   })
 
+  test('reads the build that is promoted', async (context) => {
+    const viewStore = new MemoryViewStore()
+    const second = { ...items, build: 2 }
+    const live = new LiveQueries({
+      viewStore,
+      intervalMs: 0,
+      pollMs: 60_000,
+      queryHandler: new QueryHandler({
+        viewStore,
+        projections: [items as unknown as ProjectionDefinition],
+        queries: [
+          defineQuery('GetItem', {
+            parameters: shape<{ id: string }>({ id: 'string' }),
+            result: shape<Item>({ id: 'string', size: 'number' }),
+            handle: ({ id }, read) => read(items).get(id),
+          }) as unknown as QueryDefinition,
+        ],
+        liveView: async () => {
+          const found = (await viewStore.listViews('ItemView')).find(({ state }) => state === 'live')
+          return found?.build === 2 ? second : items
+        },
+      }),
+    })
+    context.after(() => live.close())
+    const commit = (view: typeof items & { readonly build?: number }, size: number): Promise<void> => {
+      const after = { id: 'a', size }
+      return viewStore.commit(view, {
+        expectedCheckpoint: 0,
+        position: 1,
+        changes: [{ id: 'a', before: undefined, after }],
+      })
+    }
+    await commit(items, 1)
+    await viewStore.promoteView(items, undefined, 0)
+    const watched = live.watch({ queryType: 'GetItem', parameters: { id: 'a' } })[Symbol.asyncIterator]()
+    assert.deepEqual(await resultOf(watched.next()), { result: { id: 'a', size: 1 }, position: 1 })
+    const next = resultOf(watched.next())
+    await commit(second, 2)
+    assert.equal(await isSilent(next), true)
+    await viewStore.promoteView(second, 'ItemView@1', 0)
+    assert.deepEqual(await next, { result: { id: 'a', size: 2 }, position: 1 })
+  })
+
   test('that is aborted ends, and leaves nothing behind', async (context) => {
     const bench = new Bench(context)
     const abort = new AbortController()

@@ -55,7 +55,13 @@ export class LiveQuery implements AsyncIterableIterator<LiveResult> {
 
   /** @param committed what a commit in this process has changed */
   notice(committed: CommittedChanges): void {
-    if (this.#reads.isTouchedBy(committed)) this.expire()
+    let isTouched = true
+    try {
+      isTouched = this.#reads.isTouchedBy(committed)
+    } catch {
+      // An index function that fails on a document of old must not make a commit fail that is already done.
+    }
+    if (isTouched) this.expire()
   }
 
   /** @param builds of one of its views, as they are now */

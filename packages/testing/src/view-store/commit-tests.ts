@@ -43,6 +43,28 @@ export function commitTests({ test }: StoreTests<ViewStore>): void {
     assert.deepEqual(await foundIds(store, 'name'), ['ada'])
   })
 
+  test('what a commit changes is told to who listens, after it is done and before it is notified', async ({
+    store,
+  }) => {
+    await store.openView(personView)
+    const { changes: feed } = store
+    // A store may leave it out: see the port.
+    if (feed === undefined) return
+    const told: unknown[] = []
+    const stop = feed.listen(({ view, ...what }) => {
+      told.push({ ...what, viewName: view.viewName, notified: store.committed.count - start })
+    })
+    const start = store.committed.count
+    const changes = [{ id: 'ada', before: undefined, after: { name: 'Ada' } }]
+    await store.commit(personView, { expectedCheckpoint: 0, position: 3, changes })
+    await rejectsWithCode(store.commit(personView, { expectedCheckpoint: 0, position: 4, changes }), 'stale-checkpoint')
+    stop()
+    await store.commit(personView, { expectedCheckpoint: 3, position: 4, changes: [] })
+    assert.deepEqual(told, [{ position: 3, changes, viewName: personView.viewName, notified: 0 }])
+    assert.equal(store.committed.count - start, 2)
+    assert.equal(feed.isHeard, false)
+  })
+
   test('a commit without changes moves the checkpoint on', async ({ store }) => {
     await store.openView(personView)
     await store.commit(personView, { expectedCheckpoint: 0, position: 5, changes: [] })
