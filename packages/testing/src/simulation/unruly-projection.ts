@@ -1,5 +1,6 @@
 /** A projection whose handlers misbehave in every way, until it is mended. */
 
+import assert from 'node:assert/strict'
 import { type DomainEvent, defineProjection, type ProjectionDefinition, type Schema, type Views } from '@cim/core'
 import type { Chance, VirtualTime } from './virtual-time.ts'
 
@@ -19,6 +20,17 @@ export const behaviours = [
   'catches',
   'is not decodable',
 ] as const
+
+/** Those that are to blame when an event cannot be processed. */
+export const misbehaviours: readonly string[] = [
+  'throws',
+  'throws late',
+  'fails in its change',
+  'hangs',
+  'changes late',
+  'is not storable',
+  'is not decodable',
+]
 
 /** Data of every event of a simulation. */
 export interface Happening {
@@ -138,7 +150,7 @@ function behave(
       if (isWrong) return views.update(aggregateId, () => ({ positions: [Number.NaN] }))
       return apply()
     case 'catches':
-      return inSteps(() => views.get(sharedId).catch(() => undefined), apply)
+      return inSteps(() => views.get(sharedId).catch(() => assert.fail('it makes of that what it wants')), apply)
     default:
       return apply()
   }
