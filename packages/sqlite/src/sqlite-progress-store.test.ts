@@ -4,11 +4,13 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ProcessorClaim } from '@cim/core'
 import { SqliteViewStore } from './sqlite-view-store.ts'
 import { Child } from './test-support/child.ts'
 import { nextStep, processorName } from './test-support/sample-steps.ts'
 import { changeAll, numbersView } from './test-support/sample-views.ts'
+import { seededRandom } from './test-support/seeded-random.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
 
 const leaseMs = 3_600_000
@@ -72,6 +74,31 @@ describe('a processor that several processes want', () => {
     assert.equal(await claim(store, 'here'), undefined)
     assert.equal((await claim(store, 'here', Date.now() + 2 * leaseMs))?.epoch, 2)
   })
+})
+
+test('documents, progress and dead letters agree whenever the process is killed, and the next one goes on at once', async (context) => {
+  const seed = Number(process.env.CIM_TEST_SEED ?? Date.now() % 1_000_000)
+  context.diagnostic(`seed ${seed}: repeat with CIM_TEST_SEED`)
+  const random = seededRandom(seed)
+  const path = join(temporaryFolder(context), 'views.db')
+  const documents = 1000
+  let acknowledged = 0
+  for (let round = 0; round < 8; round++) {
+    await using child = new Child('commit-progress.ts', { args: [path, String(documents)] })
+    await child.wrote(2 + random(10))
+    await delay(random(20))
+    await child.kill()
+    acknowledged = Math.max(acknowledged, ...child.lines.slice(1).map(Number))
+    await using store = new SqliteViewStore({ path })
+    await store.openView(numbersView)
+    const checkpoint = await store.getCheckpoint(numbersView)
+    assert.ok(checkpoint >= acknowledged, `${acknowledged} was acknowledged, the view is at ${checkpoint}`)
+    assert.equal(await store.count(numbersView, 'position', checkpoint), documents)
+    const progress = await store.progressStore.readProgress(processorName)
+    assert.deepEqual([progress?.position, progress?.epoch], [checkpoint, round + 1])
+    assert.equal((await store.progressStore.countDeadLetters(processorName)).parkedSequences, checkpoint)
+  }
+  context.diagnostic(`${acknowledged} commits were acknowledged`)
 })
 
 describe('two stores on one file', () => {

@@ -27,7 +27,7 @@ import { SqliteProgressStore } from './sqlite-progress-store.ts'
 import { ViewBuilds } from './view-builds.ts'
 import { ViewDatabase } from './view-database.ts'
 import { ViewReader } from './view-reader.ts'
-import { findOrMakeView, prepareViewTables } from './view-tables.ts'
+import { findOrMakeView, prepareViewTables, type ViewTables } from './view-tables.ts'
 
 /** Options of {@link SqliteViewStore}. */
 export interface SqliteViewStoreOptions {
@@ -68,7 +68,7 @@ export class SqliteViewStore implements ViewStore {
     this.#database = new ViewDatabase(path, options.cacheMegabytes ?? 16)
     this.#progress = new SqliteProgressStore(this.#database)
     this.#builds = new ViewBuilds(this.#database)
-    this.#reader = new ViewReader(this.#database, this.#views)
+    this.#reader = new ViewReader(this.#database.reader, path)
     this.committed = this.#database.committed
     this.progressStore = this.#progress
   }
@@ -91,23 +91,23 @@ export class SqliteViewStore implements ViewStore {
   }
 
   async getCheckpoint(view: ViewDefinition): Promise<number> {
-    return this.#reader.checkpointOf(view)
+    return this.#database.read(() => this.#views.checkpointOf(view))
   }
 
   async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    return this.#reader.getMany(view, ids)
+    return this.#read(view, (tables) => this.#reader.getMany(view, tables, ids))
   }
 
   async find(view: ViewDefinition, index: string, options?: FindOptions): Promise<readonly FoundRow[]> {
-    return this.#reader.find(view, index, options)
+    return this.#read(view, (tables) => this.#reader.find(view, tables, index, options))
   }
 
   async list(view: ViewDefinition, options?: ListOptions): Promise<readonly ViewRow[]> {
-    return this.#reader.list(view, options)
+    return this.#read(view, (tables) => this.#reader.list(view, tables, options))
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
-    return this.#reader.count(view, index, equals)
+    return this.#read(view, (tables) => this.#reader.count(view, tables, index, equals))
   }
 
   async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
@@ -179,6 +179,19 @@ export class SqliteViewStore implements ViewStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #read<TResult>(view: ViewDefinition, read: (tables: ViewTables) => TResult): TResult {
+    return this.#database.read(() => {
+      const tables = this.#views.get(view)
+      try {
+        return read(tables)
+      } catch (error) {
+        // Another process may have dropped them.
+        if (!this.#views.has(view)) this.#views.refuse(view)
+        throw error
+      }
+    })
   }
 }
 
