@@ -94,6 +94,14 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
         minimum: 0,
         maximum: maxWaitMs,
       }),
+      queryParameter(
+        'asOf',
+        'Answer as of this position, or this ISO-8601 time, in the past. Without `after` and `wait`.',
+        {
+          type: 'string',
+          examples: ['42', '2026-06-15T12:00:00Z'],
+        },
+      ),
       parameterRef('LastEventId'),
     ],
     responses: {
@@ -104,6 +112,7 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
         'unauthenticated',
         'not-found',
         'internal',
+        'historical-view',
         'consistency-timeout',
         'invalid-header',
         'too-many-streams',

@@ -40,6 +40,14 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['unsupported-media-type', { status: 415, title: 'Only application/json is accepted.' }],
   ['client-gone', { status: 499, title: 'The client has left.' }],
   ['internal', { status: 500, title: 'Something went wrong.', detail: 'The cause is in the log, under this errorId.' }],
+  [
+    'historical-view',
+    {
+      status: 500,
+      title: 'A view cannot be shown as it was.',
+      detail: 'An event up to that moment cannot be processed. Which one, and why, is in the log, under this errorId.',
+    },
+  ],
   ['consistency-timeout', { status: 503, title: 'The view is not that far yet.', retryAfter: 1 }],
   ['view-not-ready', { status: 503, title: 'The view is being built.', retryAfter: 5 }],
   ['too-many-streams', { status: 503, title: 'Too many live streams are open.', retryAfter: 30 }],

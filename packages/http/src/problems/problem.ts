@@ -1,6 +1,6 @@
 /** Errors as problem documents. */
 
-import { isCimError, type ValidationError, type VersionMismatchError } from '@cim/core'
+import { type HistoricalViewError, isCimError, type ValidationError, type VersionMismatchError } from '@cim/core'
 import type { Reply } from '../reply.ts'
 import type { HttpRequestError } from './http-errors.ts'
 import { type ProblemKind, problemKinds } from './problem-kinds.ts'
@@ -56,6 +56,10 @@ function membersOf(code: string, error: unknown): Readonly<Record<string, unknow
     case 'version-mismatch': {
       const { aggregateType, aggregateId, expectedVersion, actualVersion } = error as VersionMismatchError
       return { aggregateType, aggregateId, expectedVersion, actualVersion }
+    }
+    case 'historical-view': {
+      const { view, position } = error as HistoricalViewError
+      return { view, position }
     }
     case 'consistency-timeout':
     case 'view-not-ready':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { defineQuery } from '@cim/core'
+import { defineQuery, type QueryDefinition } from '@cim/core'
 import { z } from 'zod'
 import { createHttpApi } from '../index.ts'
 import { type Service, serve, startApplication } from '../test-support/fixture.ts'
@@ -83,15 +83,18 @@ describe('GET /queries/{queryType}', () => {
   })
 })
 
-test('a query may not call its own parameter after or wait', async () => {
-  const query = defineQuery('FindLate', {
-    parameters: z.object({ after: z.string() }),
-    result: z.array(z.string()),
-    handle: async () => [],
-  })
-  const { application } = await startApplication({ queries: [query] })
-  assert.throws(() => createHttpApi({ application }), { code: 'invalid-definition', message: /FindLate .*'after'/ })
-  await application.stop()
+test('a query may not call its own parameter after, wait or asOf', async () => {
+  for (const name of ['after', 'wait', 'asOf']) {
+    const query = defineQuery('FindLate', {
+      parameters: z.object({ [name]: z.string() }),
+      result: z.array(z.string()),
+      handle: async () => [],
+    })
+    const { application } = await startApplication({ queries: [query as QueryDefinition] })
+    const message = new RegExp(`FindLate .*'${name}'`)
+    assert.throws(() => createHttpApi({ application }), { code: 'invalid-definition', message })
+    await application.stop()
+  }
 })
 
 test('a client that leaves ends the wait for a position', async () => {

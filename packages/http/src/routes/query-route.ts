@@ -13,6 +13,7 @@ import { clientGone, HttpRequestError } from '../problems/http-errors.ts'
 import { codeOf } from '../problems/problem.ts'
 import { jsonReply, type Reply } from '../reply.ts'
 import { startPosition } from '../request/last-event-id.ts'
+import { pastMomentIn, pointingToAsOf } from '../request/past-moment.ts'
 import { QueryString } from '../request/query-string.ts'
 import type { Route } from '../route.ts'
 import { QueryStream } from './query-stream.ts'
@@ -20,7 +21,7 @@ import { sseHeaders, wantsStream } from './sse-stream.ts'
 import type { SseStreams } from './sse-streams.ts'
 
 /** Parameters of every query, which no query's own may be called. */
-export const reservedParameters: readonly string[] = ['after', 'wait']
+export const reservedParameters: readonly string[] = ['after', 'wait', 'asOf']
 
 /** The longest wait for a position, in milliseconds. */
 export const maxWaitMs = 30_000
@@ -61,14 +62,15 @@ export function queryRoute(application: Application, metrics: Metrics, streams: 
 async function resultOf(application: Application, queryType: string, request: Request): Promise<unknown> {
   const given = new QueryString(request.url, `query ${queryType}`)
   const afterPosition = given.wholeNumber('after', { least: 0 })
+  const asOf = pastMomentIn(given)
   const query = toQuery(queryType, given, afterPosition)
   // Nothing to wait for: a signal would only cost.
-  if (afterPosition === undefined) return application.answer(query)
+  if (afterPosition === undefined && asOf === undefined) return application.answer(query)
   const { signal } = request
   try {
-    return await application.answer(query, { signal })
+    return await application.answer(asOf === undefined ? query : { ...query, asOf }, { signal })
   } catch (error) {
-    throw signal.aborted && error === signal.reason ? clientGone(error) : error
+    throw signal.aborted && error === signal.reason ? clientGone(error) : pointingToAsOf(error)
   }
 }
 
@@ -80,6 +82,9 @@ async function followResult(
   request: Request,
 ): Promise<Reply> {
   const given = new QueryString(request.url, `query ${queryType}`)
+  if (pastMomentIn(given) !== undefined) {
+    throw given.invalid('asOf', 'must not be given with Accept: text/event-stream: the past does not change')
+  }
   const position = await startPosition(application.eventStore, request.headers, given)
   const query = toQuery(queryType, given, position === 0 ? undefined : position)
   if (request.method === 'HEAD') return { status: 200, headers: sseHeaders, body: null }
