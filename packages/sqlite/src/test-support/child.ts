@@ -60,6 +60,33 @@ export class Child implements AsyncDisposable {
     if (code !== 0) throw new Error(`The script ended with exit code ${code}: ${this.#errors}`)
   }
 
+  /** What it wrote to its standard error so far. */
+  get errors(): string {
+    return this.#errors
+  }
+
+  /**
+   * Waits until it ends, however that comes, and all it wrote is read.
+   * @returns its exit code, or the signal that ended it
+   * @throws {Error} when it does not end until the signal aborts
+   */
+  async ended(signal: AbortSignal): Promise<number | NodeJS.Signals | null> {
+    const late = Promise.withResolvers<never>()
+    const tooLate = (): void => late.reject(new Error('The script does not end.', { cause: signal.reason }))
+    signal.addEventListener('abort', tooLate, { once: true })
+    try {
+      await Promise.race([this.#closed, late.promise])
+    } finally {
+      signal.removeEventListener('abort', tooLate)
+    }
+    return this.#process.signalCode ?? this.#process.exitCode
+  }
+
+  /** Stops it, lets it go on, or ends it. */
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name)
+  }
+
   /** Ends it without a chance to tidy up, and waits until all it wrote is read. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
