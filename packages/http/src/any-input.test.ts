@@ -48,6 +48,13 @@ function anyJson(depth: number): unknown {
   return Object.fromEntries(Array.from({ length: size }, () => [pick(names), anyJson(depth + 1)]))
 }
 
+const posts = [
+  ...['CreatePerson', 'ChangeEmail', 'TakeNote'].map((commandType) => () => `/commands/${commandType}`),
+  () => `/admin/dead-letters/PersonView@1/${pick(['retry', 'discard'])}`,
+  () => `/admin/dead-letters/${pick(['PersonView@1', anyText()])}/Person/${anyText()}/${pick(['retry', 'discard'])}`,
+  () => `/admin/processors/${pick(['PersonView%401', anyText()])}/${pick(['pause', 'resume', 'audit'])}`,
+]
+
 /** Often the right shape, so that what is inside is looked at too. */
 const anyBody = (): unknown => (random() < 0.5 ? { data: { note: anyJson(0) } } : anyJson(0))
 
@@ -65,6 +72,8 @@ const parameters = [
   'at',
   'id',
   'email',
+  'processor',
+  'state',
   '',
 ]
 
@@ -72,6 +81,8 @@ function anyPath(): string {
   const base = pick([
     ...['/events', '/aggregates/Person/ada', '/aggregates/Person/ada/events', `/aggregates/Person/${anyText()}`],
     ...['/queries/GetPersonById', '/queries/FindPersonsByEmail', `/queries/${anyText()}`, `/${anyText()}`],
+    ...['/admin/dead-letters', '/admin/dead-letters/PersonView@1/discarded', `/admin/processors/${anyText()}`],
+    ...[`/admin/dead-letters/${anyText()}/Person/${anyText()}`],
     ...[`/commands/${anyText()}`, `/aggregates/${anyText()}/${anyText()}`, `/problems/${anyText()}`],
   ])
   const values = (): string => pick([anyText(), '0', '1', '2', '2026-01-01', 'events.>', '9'.repeat(20), 'NaN'])
@@ -111,7 +122,7 @@ test(`no input whatsoever is a fault of the service (SEED=${seed})`, async () =>
   }
   for (let run = 0; run < 1500; run++) {
     const isCommand = random() < 0.5
-    const path = isCommand ? `/commands/${pick(['CreatePerson', 'ChangeEmail', 'TakeNote'])}` : anyPath()
+    const path = isCommand ? pick(posts)() : anyPath()
     const body =
       random() < 0.3
         ? several(20, () => pick(pieces))

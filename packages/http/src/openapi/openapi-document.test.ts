@@ -4,7 +4,8 @@ import { Application, defineAggregate, defineQuery, event, MemoryEventStore, Mem
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { z } from 'zod'
-import { serve, startApplication } from '../test-support/fixture.ts'
+import { memberOf, post, processor, serveWithDeadLetters } from '../routes/admin/admin-fixture.test.ts'
+import { type Answer, serve, startApplication } from '../test-support/fixture.ts'
 import { openApiDocument } from './openapi-document.ts'
 
 const info = { title: 'People', version: '1.0.0', isProtected: false }
@@ -95,15 +96,60 @@ test('what the service answers fits the schemas that the document gives for it',
     ['/readyz', service.send('/readyz')],
   ]
   for (const [path, answering] of examples) {
-    const { status, headers, json } = await answering
-    const method = path.startsWith('/commands') ? 'post' : 'get'
-    const type = (headers.get('content-type') ?? '').replaceAll('/', '~1')
-    const place = `document#/paths/${path.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/${method}`
-    const validate = ajv.getSchema(`${place}/responses/${status}/content/${type}/schema`)
-    assert.ok(validate, `${method} ${path} says nothing about ${status} ${type}`)
-    assert.ok(validate(json), `${path} ${status}: ${JSON.stringify(validate.errors)}`)
+    assertFits(ajv, path.startsWith('/commands') ? 'post' : 'get', path, await answering)
   }
 })
+
+test('what the administration answers fits the schemas that the document gives for it', async () => {
+  await using service = await serveWithDeadLetters()
+  const { json: document } = await service.send('/openapi.json')
+  const ajv = schemasIn(document)
+  const processorPath = '/admin/processors/{processor}'
+  const letters = '/admin/dead-letters'
+  const sequence = `${letters}/{processor}/{aggregateType}/{aggregateId}`
+  const named = (path: string) =>
+    path.replace('{processor}', processor).replace('{aggregateType}/{aggregateId}', 'Person/ada')
+  for (const path of ['/admin/processors', processorPath, letters, sequence, '/readyz']) {
+    assertFits(ajv, 'get', path, await service.send(named(path)))
+  }
+  const discard = { filter: {}, reason: 'No use.' }
+  for (const [path, body, status] of [
+    [`${processorPath}/pause`, {}, 200],
+    [`${processorPath}/resume`, {}, 200],
+    [`${processorPath}/audit`, {}, 200],
+    [`${processorPath}/audit`, { fast: true }, 400],
+    [`${letters}/{processor}/retry`, { dryRun: true }, 200],
+    [`${letters}/{processor}/retry`, { filter: { nick: 'a' } }, 400],
+    [`${letters}/{processor}/discard`, { ...discard, dryRun: true }, 200],
+    [`${letters}/{processor}/discard`, { reason: 'No use.' }, 400],
+    [`${sequence}/retry`, { dryRun: true }, 200],
+    [`${sequence}/discard`, { reason: '' }, 400],
+    [`${sequence}/discard`, { reason: 'No use.', firstOnly: true, dryRun: true }, 200],
+    [`${letters}/{processor}/discard`, discard, 200],
+  ] as const) {
+    const answer = await post(service, named(path), body)
+    assert.equal(answer.status, status, path)
+    assertFits(ajv, 'post', path, answer)
+    const place = `document#/paths/${inPointer(path)}/post/requestBody/content/application~1json/schema`
+    assert.equal(ajv.getSchema(place)?.(body), status === 200, `${path} ${JSON.stringify(body)}`)
+  }
+  const discarded = await service.send(`${letters}/${processor}/discarded`)
+  assert.equal(memberOf<readonly unknown[]>(discarded, 'discarded').length, 2)
+  assertFits(ajv, 'get', `${letters}/{processor}/discarded`, discarded)
+  assertFits(ajv, 'get', processorPath, await service.send('/admin/processors/Nope'))
+})
+
+function inPointer(path: string): string {
+  return path.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')
+}
+
+function assertFits(ajv: Ajv2020, method: string, path: string, { status, headers, json }: Answer): void {
+  const type = (headers.get('content-type') ?? '').replaceAll('/', '~1')
+  const place = `document#/paths/${inPointer(path)}/${method}`
+  const validate = ajv.getSchema(`${place}/responses/${status}/content/${type}/schema`)
+  assert.ok(validate, `${method} ${path} says nothing about ${status} ${type}`)
+  assert.ok(validate(json), `${path} ${status}: ${JSON.stringify(validate.errors)}`)
+}
 
 test('a schema that refers to its own parts still does where it stands in the document', async () => {
   interface Tree {

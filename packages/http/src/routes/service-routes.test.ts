@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MemoryViewStore, StoreUnavailableError, type ViewCommit, type ViewDefinition } from '@cim/core'
 import { createHttpApi } from '../index.ts'
 import { serve, startApplication } from '../test-support/fixture.ts'
+import { serveWithDeadLetters } from './admin/admin-fixture.test.ts'
 
 test('the index names what is there', async () => {
   await using service = await serve({ title: 'People', version: '1.2.3' })
@@ -112,6 +113,14 @@ test('the metrics are well-formed and count what has happened', async () => {
     'cim_processor_running{processor="PersonView@1"} 1',
     'cim_processor_failures{processor="PersonView@1"} 0',
     'cim_event_streams 0',
+    'cim_processor_state{processor="PersonView@1",state="running"} 1',
+    'cim_processor_state{processor="PersonView@1",state="paused"} 0',
+    'cim_processor_in_flight_events{processor="PersonView@1"} 0',
+    'cim_processor_lag_seconds{processor="PersonView@1"} 0',
+    'cim_processor_events_total{processor="PersonView@1"} 1',
+    'cim_processor_failed_attempts_total{processor="PersonView@1"} 0',
+    'cim_processor_held_sequences{processor="PersonView@1",state="parked"} 0',
+    'cim_processor_held_events{processor="PersonView@1"} 0',
   ]) {
     assert.ok(lines.includes(line), `${line} is missing in\n${text}`)
   }
@@ -138,4 +147,26 @@ test('the metrics say when the event store does not answer', async () => {
   assert.equal(status, 200)
   assert.match(text, /^cim_event_store_up 0$/m)
   assert.doesNotMatch(text, /cim_processor_lag_events\{/)
+})
+
+test('events that are held back show in the metrics and as a warning, and leave the service ready', async () => {
+  await using service = await serveWithDeadLetters()
+  const { status, json } = await service.send('/readyz')
+  assert.equal(status, 200)
+  const warnings = ['Processor PersonView@1 holds back the events of 2 aggregates.']
+  assert.deepEqual(json, { status: 'ready', warnings })
+  const { text } = await service.send('/metrics')
+  const lines = text.split('\n')
+  for (const line of [
+    'cim_processor_held_sequences{processor="PersonView@1",state="retrying"} 0',
+    'cim_processor_held_sequences{processor="PersonView@1",state="parked"} 2',
+    'cim_processor_held_events{processor="PersonView@1"} 3',
+    'cim_processor_failed_attempts_total{processor="PersonView@1"} 2',
+    'cim_processor_failures{processor="PersonView@1"} 0',
+    'cim_processor_lag_events{processor="PersonView@1"} 0',
+  ]) {
+    assert.ok(lines.includes(line), `${line} is missing in\n${text}`)
+  }
+  const labels = new Set([...text.matchAll(/^cim_processor\w+\{(.*)\}/gm)].map(([, label]) => label))
+  assert.ok(labels.size <= 8, 'no label has a value per aggregate')
 })
