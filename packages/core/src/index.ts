@@ -32,6 +32,7 @@ export {
 export {
   DeadLettersChangedError,
   HandlerTimeoutError,
+  InlineProjectionError,
   LateChangeError,
   ProcessorOwnedError,
   StaleOwnerError,
@@ -140,6 +141,7 @@ export {
 export { Feed } from './event-store/feed.ts'
 export { canonicalJson, hashText } from './event-store/fingerprint.ts'
 export { type FollowedLog, followLog } from './event-store/follow-log.ts'
+export { deepFreeze } from './event-store/freeze.ts'
 export { createIsoFormatter } from './event-store/iso-time.ts'
 export { type EncodedJson, encodeJson, escapePointer } from './event-store/json.ts'
 export { checkCommandRecord, type PreparedEvent, prepareAppend } from './event-store/prepare-append.ts'
@@ -207,6 +209,7 @@ export {
   type FoundRow,
   type IndexFunction,
   type IndexValue,
+  type InlineViewSource,
   type ListOptions,
   type StoredView,
   type ViewChange,

@@ -22,6 +22,7 @@ import { type CommandEvent, CommandLog } from './command-log.ts'
 import type { EventPortion } from './event-portion.ts'
 import { type EventRow, toEnvelope, toRow } from './event-row.ts'
 import { EventRows } from './event-rows.ts'
+import type { InlineViews } from './inline-views.ts'
 import { InternedNames } from './interned-names.ts'
 import { type IndexEntry, type IndexPace, LogIndex } from './log-index.ts'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
@@ -34,6 +35,8 @@ export class EventLog {
   readonly aggregates: AggregateKeys
   readonly rows: EventRows
   readonly path: string
+  /** Views that change with each append. */
+  inlineViews: InlineViews | undefined
   readonly #now: () => number
   readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #commands: CommandLog
@@ -129,7 +132,22 @@ export class EventLog {
     const head = this.aggregates.intern(aggregate, aggregateType)
     this.#recordedAt = recordedAt
     const timestamp = this.#toIso(recordedAt)
-    const events: DomainEventEnvelope[] = []
+    const events = prepared.map(({ eventId, eventType, schemaVersion, eventData, metadata }, index) => ({
+      eventId,
+      aggregateType: aggregate.aggregateType,
+      aggregateId: aggregate.aggregateId,
+      sequence: head.version + index + 1,
+      position: this.#position + index + 1,
+      eventType,
+      schemaVersion,
+      eventData,
+      metadata,
+      timestamp,
+    }))
+    // May refuse them: nothing is written yet. It has its own copy of the data, to freeze and to keep.
+    this.inlineViews?.project(
+      events.map((event, index) => ({ ...event, eventData: JSON.parse(prepared[index]?.text ?? '') as unknown })),
+    )
     for (const event of prepared) {
       const position = ++this.#position
       const sequence = ++head.version
@@ -138,20 +156,6 @@ export class EventLog {
       const row = toRow(event, place)
       this.#statements.insertEvent.run(...(row as readonly SQLInputValue[]))
       this.index.add({ position, aggregate: head.key, sequence, aggregateType, causes: causesOf(row[7], row[8]) })
-      const { eventId, schemaVersion, eventData, metadata } = event
-      const { aggregateId } = aggregate
-      events.push({
-        eventId,
-        aggregateType: aggregate.aggregateType,
-        aggregateId,
-        sequence,
-        position,
-        eventType: event.eventType,
-        schemaVersion,
-        eventData,
-        metadata,
-        timestamp,
-      })
     }
     return { events, version: head.version, position: this.#position, timestamp, isRepeat: false }
   }

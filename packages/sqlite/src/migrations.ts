@@ -105,6 +105,24 @@ export const eventStoreMigrations: readonly Migration[] = [
       INSERT INTO log_index VALUES (0);
     `,
   },
+  {
+    version: 2,
+    sql: `
+      -- In-line views, as in a view store. Each has tables of its own beside these; see view-tables.ts.
+      CREATE TABLE views (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        build INTEGER NOT NULL,
+        indexes TEXT NOT NULL, -- JSON array of the index names, in the order of their keys
+        documents_table TEXT NOT NULL, -- its index entries are in a table of that name and '_index'
+        checkpoint INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        promoted_at TEXT,
+        UNIQUE (name, version, build)
+      ) STRICT;
+    `,
+  },
 ]
 
 /** The view store. Each view has tables of its own beside these; see view-tables.ts. */

@@ -18,8 +18,10 @@ import {
   type EventStore,
   type EventStoreLimits,
   followLog,
+  type InlineViewSource,
   type LoadEventsOptions,
   type NewEvent,
+  type ProjectionDefinition,
   prepareAppend,
   type ReadEventsOptions,
   Signal,
@@ -37,6 +39,8 @@ import { mostTextAtOnce } from './event-portion.ts'
 import { auditEventStore, type EventStoreAudit, type EventStoreAuditOptions } from './event-store-audit.ts'
 import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
+import { SqliteInlineViews } from './inline-view-store.ts'
+import { InlineViews } from './inline-views.ts'
 import type { IndexPace } from './log-index.ts'
 import { eventStoreMigrations } from './migrations.ts'
 import { isDuplicateKey, toStoreError } from './sqlite-errors.ts'
@@ -51,6 +55,12 @@ export interface SqliteEventStoreOptions {
   /** Makes event ids. */
   readonly newId?: () => string
   readonly limits?: Partial<EventStoreLimits>
+  /**
+   * Views that change in the transaction of each append, and so never lag. Their handlers use nothing but `set`, `update` and
+   * `delete`; one that throws refuses the append. A new one is built when the store is opened, which takes about five seconds
+   * for a million events.
+   */
+  readonly inlineProjections?: readonly ProjectionDefinition[]
   /** Memory for pages of the file, in MiB; 32 when left out. */
   readonly cacheMegabytes?: number
 }
@@ -64,6 +74,8 @@ export interface SqliteEventStoreInternals {
 
 /** "CIME" in the file's header. */
 const applicationId = 0x43494d45
+/** Events that a new in-line view takes over in one transaction. */
+const inlineEventsPerCommit = 20_000
 
 /**
  * Keeps events in a SQLite file. Appends of one turn of the event loop share a transaction with `synchronous=FULL`.
@@ -73,6 +85,8 @@ export class SqliteEventStore implements EventStore {
   readonly limits: EventStoreLimits
   /** Snapshots in the same file, so that a restored copy never has newer snapshots than events. */
   readonly snapshotStore: SnapshotStore
+  /** The in-line views, when there are any: give them to the application. */
+  readonly inlineViews: InlineViewSource | undefined
   readonly #path: string
   readonly #lock: FileLock
   readonly #database: DatabaseSync
@@ -92,7 +106,7 @@ export class SqliteEventStore implements EventStore {
    * @throws {StoreUnavailableError} when it cannot be opened or written
    */
   constructor(options: SqliteEventStoreOptions, internals?: SqliteEventStoreInternals) {
-    checkOptions('SqliteEventStore', options, ['path', 'now', 'newId', 'limits', 'cacheMegabytes'])
+    checkOptions('SqliteEventStore', options, ['path', 'now', 'newId', 'limits', 'inlineProjections', 'cacheMegabytes'])
     const now = options.now ?? Date.now
     this.#path = resolveDatabasePath('SqliteEventStore', options.path)
     this.#newId = options.newId ?? createUuidGenerator(now)
@@ -110,6 +124,7 @@ export class SqliteEventStore implements EventStore {
       try {
         internals?.opened?.(this.#database)
         this.#log = new EventLog(this.#database, this.#path, now, internals?.indexPace)
+        this.#openInlineViews(options.inlineProjections ?? [])
       } catch (error) {
         this.#database.close()
         throw error
@@ -120,20 +135,59 @@ export class SqliteEventStore implements EventStore {
     }
     this.#reader = new EventLogReader(this.#log)
     this.#commits = this.#createCommits()
+    const host = { appended: this.#appended, position: () => this.#log.position, read: this.#read.bind(this) }
+    const { inlineViews } = this.#log
+    this.inlineViews = inlineViews === undefined ? undefined : new SqliteInlineViews(inlineViews, host)
     this.snapshotStore = new SqliteSnapshotStore(this.#database, this.#log, this.#commits, this.#path)
+  }
+
+  /** Makes the tables of in-line views, and lets them catch up. */
+  #openInlineViews(projections: readonly ProjectionDefinition[]): void {
+    if (projections.length === 0) return
+    const inTransaction = <TResult>(work: () => TResult): TResult => {
+      this.#database.exec('BEGIN IMMEDIATE')
+      try {
+        const result = work()
+        this.#database.exec('COMMIT')
+        return result
+      } catch (error) {
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+        throw error
+      }
+    }
+    const views = inTransaction(() => new InlineViews(this.#database, this.#path, projections))
+    const { position } = this.#log
+    for (let seen = views.checkpoint; seen < position; seen = views.checkpoint) {
+      const rows = this.#log.rows.between(seen, position, inlineEventsPerCommit)
+      const events = Array.from(rows, (row) => this.#log.toEnvelope(row))
+      const reached = events.at(-1)?.position ?? position
+      inTransaction(() => {
+        views.project(events)
+        views.flush(reached)
+      })
+      views.committed(reached)
+    }
+    this.#log.inlineViews = views
   }
 
   #createCommits(): GroupCommit {
     return new GroupCommit({
       database: this.#database,
-      beforeCommit: () => this.#log.index.mergeSome(this.#newEvents),
+      beforeCommit: () => {
+        this.#log.index.mergeSome(this.#newEvents)
+        if (this.#newEvents > 0) this.#log.inlineViews?.flush(this.#log.position)
+      },
       afterCommit: () => {
         const { position } = this.#log
-        if (this.#newEvents > 0 && position > 0) this.#appended.notify()
+        if (this.#newEvents > 0) {
+          this.#log.inlineViews?.committed(position)
+          this.#appended.notify()
+        }
         this.#newEvents = 0
       },
       afterRollback: () => {
         this.#newEvents = 0
+        this.#log.inlineViews?.rolledBack()
         this.#log.reload()
       },
       toError: (error) => toWriteError(error, this.#path),

@@ -7,7 +7,7 @@ import type { SnapshotStore } from '../event-store/snapshot.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
 import type { ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
 import type { QueryDefinition } from '../read-side/query.ts'
-import type { ViewStore } from '../read-side/view-store.ts'
+import type { InlineViewSource, ViewStore } from '../read-side/view-store.ts'
 import type { ViewsAtOptions } from '../time-travel/views-at.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import type { Authorize, CommandHandlerOptions } from '../write-side/command-handler.ts'
@@ -20,6 +20,8 @@ export interface ApplicationOptions {
   readonly snapshotStore?: SnapshotStore
   readonly aggregates: readonly AggregateDefinition[]
   readonly projections?: readonly ProjectionDefinition[]
+  /** Views that the event store keeps itself, for instance `SqliteEventStore.inlineViews`. */
+  readonly inlineViews?: InlineViewSource
   readonly queries?: readonly QueryDefinition[]
   readonly reactions?: readonly ReactionDefinition[]
   readonly authorize?: Authorize
@@ -43,6 +45,7 @@ export const applicationOptionNames: readonly string[] = [
   'snapshotStore',
   'aggregates',
   'projections',
+  'inlineViews',
   'queries',
   'reactions',
   'authorize',

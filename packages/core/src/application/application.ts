@@ -65,7 +65,7 @@ export class Application implements AsyncDisposable {
     )
     checkUnique(
       'Projection',
-      projections.map(({ viewName }) => viewName),
+      [...projections, ...(options.inlineViews?.projections ?? [])].map(({ viewName }) => viewName),
     )
     const clock = options.now === undefined ? undefined : { now: options.now }
     const snapshots = snapshotStore === undefined ? undefined : { snapshotStore }
@@ -116,6 +116,7 @@ export class Application implements AsyncDisposable {
       ...clock,
       viewStore,
       projections,
+      ...(options.inlineViews === undefined ? undefined : { inlineViews: options.inlineViews }),
       queries,
       liveView: (projection, wait) => this.viewBuilds.liveView(projection, wait),
       pastViews: this.#pastViews,

@@ -4,6 +4,7 @@ import { checkOptions } from '../errors/check-options.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import type { PastMoment } from '../read-side/past-views.ts'
+import type { ProjectionDefinition } from '../read-side/projection.ts'
 import { openBranch } from '../time-travel/branch.ts'
 import type { ViewsAt } from '../time-travel/views-at.ts'
 import type { ApplicationOptions } from './application-options.ts'
@@ -38,7 +39,7 @@ export async function branchApplication<
   const { signal, now = source.application.now ?? Date.now } = options
   const eventStore = await openBranch(source.eventStore, moment, now)
   signal?.throwIfAborted()
-  const { projections = [] } = source.application
+  const projections = projectionsOf(source.application)
   const viewStore = new MemoryViewStore()
   for (const projection of projections) source.pastViews.prepare(viewStore, projection, eventStore.basePosition)
   const branch = source.create({ ...optionsOfBranch(source.application), eventStore, viewStore, now })
@@ -55,16 +56,21 @@ export async function branchApplication<
 
 /** Names what a branch shares with its application: whatever is not named here stays outside. */
 function optionsOfBranch(options: ApplicationOptions): Omit<ApplicationOptions, 'eventStore' | 'viewStore'> {
-  const { aggregates, projections, queries, authorize, repository, commands, processors, pastViews } = options
+  const { aggregates, queries, authorize, repository, commands, processors, pastViews } = options
   const { onError: _, ...quietProcessors } = processors ?? {}
   return {
     aggregates,
     processors: quietProcessors,
-    ...(projections === undefined ? undefined : { projections }),
+    projections: projectionsOf(options),
     ...(queries === undefined ? undefined : { queries }),
     ...(authorize === undefined ? undefined : { authorize }),
     ...(repository === undefined ? undefined : { repository }),
     ...(commands === undefined ? undefined : { commands }),
     ...(pastViews === undefined ? undefined : { pastViews }),
   }
+}
+
+/** A view that the real event store keeps in-line is kept by a processor of the branch. */
+function projectionsOf({ projections = [], inlineViews }: ApplicationOptions): readonly ProjectionDefinition[] {
+  return [...projections, ...((inlineViews?.projections ?? []) as readonly ProjectionDefinition[])]
 }

@@ -126,3 +126,30 @@ export class ViewNotReadyError extends CimError {
     this.headPosition = headPosition
   }
 }
+
+/** An in-line projection could not take an event. The append that brought it is refused, and nothing was stored. */
+export class InlineProjectionError extends CimError {
+  override readonly name = 'InlineProjectionError'
+  readonly code = 'inline-projection'
+  readonly view: string
+  readonly eventType: string
+  readonly aggregateType: string
+  readonly aggregateId: string
+
+  constructor(
+    view: string,
+    event: { readonly eventType: string; readonly aggregateType: string; readonly aggregateId: string },
+    options: { readonly cause: unknown },
+  ) {
+    const { cause } = options
+    super(
+      `In-line view ${view}: ${event.eventType} of ${event.aggregateType} ${JSON.stringify(event.aggregateId)} cannot be projected (` +
+        `${cause instanceof Error ? cause.message : String(cause)}). Nothing was stored; mend the projection.`,
+      options,
+    )
+    this.view = view
+    this.eventType = event.eventType
+    this.aggregateType = event.aggregateType
+    this.aggregateId = event.aggregateId
+  }
+}

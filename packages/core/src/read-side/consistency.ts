@@ -22,7 +22,7 @@ const pollMs = 50
  * @throws {ConsistencyTimeoutError} when the position did not come in time
  */
 export async function waitForPosition(
-  viewStore: ViewStore,
+  viewStore: Pick<ViewStore, 'committed' | 'getCheckpoint'>,
   view: ViewDefinition,
   consistency: Consistency,
 ): Promise<void> {

@@ -8,13 +8,15 @@ import type { PastMoment, PastViews } from './past-views.ts'
 import type { ProjectionDefinition } from './projection.ts'
 import type { Query, QueryDefinition, Read } from './query.ts'
 import { createReadModel, type ReadableView } from './read-model.ts'
-import type { ViewDefinition, ViewStore } from './view-store.ts'
+import type { InlineViewSource, ViewDefinition, ViewStore } from './view-store.ts'
 
 /** What a {@link QueryHandler} needs. */
 export interface QueryHandlerOptions {
   readonly viewStore: ViewStore
   /** The projections whose views may be read. */
   readonly projections: readonly ProjectionDefinition[]
+  /** Views that the event store keeps itself, which may be read too. */
+  readonly inlineViews?: InlineViewSource
   readonly queries: readonly QueryDefinition[]
   /**
    * Says which build of a projection's view queries read; its first one when left out.
@@ -54,6 +56,7 @@ const defaultWaitMs = 2000
 export class QueryHandler {
   readonly #viewStore: ViewStore
   readonly #projections: ReadonlySet<ProjectionDefinition>
+  readonly #inlineViews: InlineViewSource | undefined
   readonly #queries = new Map<string, QueryDefinition>()
   readonly #liveView: LiveView
   readonly #pastViews: PastViews | undefined
@@ -64,6 +67,7 @@ export class QueryHandler {
     checkOptions('QueryHandler', options, [
       'viewStore',
       'projections',
+      'inlineViews',
       'queries',
       'liveView',
       'pastViews',
@@ -71,7 +75,9 @@ export class QueryHandler {
       'now',
     ])
     this.#viewStore = options.viewStore
-    this.#projections = new Set(options.projections)
+    this.#inlineViews = options.inlineViews
+    const inline = (options.inlineViews?.projections ?? []) as readonly ProjectionDefinition[]
+    this.#projections = new Set([...options.projections, ...inline])
     this.#liveView = options.liveView ?? (async (projection) => projection)
     this.#pastViews = options.pastViews
     this.#maxWaitMs = checkWholeNumber('QueryHandler', 'maxWaitMs', options.maxWaitMs ?? 30_000, { least: 0 })
@@ -130,6 +136,14 @@ export class QueryHandler {
     const ready = (projection: ProjectionDefinition) => {
       // Asked for once: all reads of a query are of the same build.
       let live: Promise<ViewDefinition> | undefined
+      const inline = this.#inlineViews
+      if (inline?.projections.includes(projection) === true) {
+        return async (): Promise<ReadableView> => {
+          // It is as new as the event store; only a position that does not exist yet is waited for.
+          await waitForPosition(inline.viewStore, projection, consistency)
+          return { viewStore: inline.viewStore, view: projection }
+        }
+      }
       return async (): Promise<ReadableView> => {
         live ??= this.#liveView(projection, patience)
         const view = await live

@@ -95,6 +95,13 @@ export interface CommittedChanges extends Pick<ViewCommit, 'position' | 'changes
   readonly view: ViewDefinition
 }
 
+/** Views that an event store keeps itself, in the transaction that appends: they never lag. */
+export interface InlineViewSource {
+  readonly projections: readonly (ViewDefinition & { readonly subjectPatterns: readonly string[] })[]
+  /** For reading. */
+  readonly viewStore: Pick<ViewStore, 'committed' | 'getCheckpoint' | 'getMany' | 'find' | 'list' | 'count'>
+}
+
 /** One build of a view, as a store knows it. */
 export interface StoredView {
   readonly viewName: string
