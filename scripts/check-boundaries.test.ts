@@ -18,6 +18,7 @@ const forbidden: readonly Forbidden[] = [
   neighbour('the write side imports the read side', 'core/src/write-side/a.ts', '../read-side/index.ts'),
   neighbour('the read side imports the write side', 'core/src/read-side/a.ts', '../write-side/index.ts'),
   neighbour('errors import what lies above them', 'core/src/errors/a.ts', '../event-store/index.ts'),
+  neighbour('tracing imports what lies beside it', 'core/src/tracing/a.ts', '../errors/index.ts'),
   neighbour('the event store imports the write side', 'core/src/event-store/a.ts', '../write-side/index.ts'),
   neighbour('sagas import the read side', 'core/src/sagas/a.ts', '../read-side/index.ts'),
   neighbour('the in-memory adapters import the application', 'core/src/memory/a.ts', '../application/index.ts'),
