@@ -121,6 +121,11 @@ export class ViewBuilds {
     }
   }
 
+  /** @throws {UnknownNameError} when the application has no such view */
+  assertKnown(viewName: string): void {
+    this.#projectionOf(viewName)
+  }
+
   /** @returns every build of every version that the store has, of one view or of all */
   async list(viewName?: string): Promise<readonly ViewBuild[]> {
     const stored = await this.#options.viewStore.listViews(viewName)

@@ -21,7 +21,7 @@ const body = ['invalid-json', 'body-too-large', 'unsupported-media-type', 'cross
 
 /** @returns paths by name */
 export function adminPaths(): Readonly<Record<string, object>> {
-  return { ...processorPaths(), ...deadLetterPaths() }
+  return { ...processorPaths(), ...viewPaths(), ...deadLetterPaths() }
 }
 
 function processorPaths(): Readonly<Record<string, object>> {
@@ -41,8 +41,66 @@ function processorPaths(): Readonly<Record<string, object>> {
       of('pauseProcessor', 'Let nobody run it until it is resumed.', 'pause'),
       of('resumeProcessor', 'Let it run again.', 'resume'),
     ]),
+    '/admin/processors/{processor}/reset': {
+      post: posting(
+        'resetReaction',
+        'Let a reaction handle events again, which are then replays.',
+        [processor],
+        refTo('Processor'),
+        { position: { type: 'integer', minimum: 0 }, confirm: text, mayRepeatEffects: { const: true } },
+        ['position', 'confirm', 'mayRepeatEffects'],
+        [...named, 'processor-owned'],
+      ),
+    },
     '/admin/processors/{processor}/audit': {
       post: posting('auditProcessor', audit, [processor], refTo('ProcessorAudit'), {}),
+    },
+  }
+}
+
+function viewPaths(): Readonly<Record<string, object>> {
+  const view = { name: 'view', in: 'path', required: true, schema: text }
+  const build = { name: 'build', in: 'path', required: true, schema: text }
+  const known = [...reading, 'unknown-view']
+  const ofBuild = [...known, 'unknown-view-build', 'view-promoted', 'view-not-ready', 'stopping']
+  const builds = refTo('ViewBuilds')
+  const key = refTo('ViewBuildKey')
+  const size: JsonSchema = { type: 'integer', minimum: 1, maximum: 100_000 }
+  const path = '/admin/views/{view}'
+  const of = `${path}/builds/{build}`
+  return {
+    '/admin/views': { get: getting('getViews', 'Every build of every view.', [], builds, reading) },
+    [path]: { get: getting('getView', 'Every build of a view.', [view], builds, known) },
+    [`${path}/rebuild`]: {
+      post: posting('rebuildView', 'Build it anew beside the live one.', [view], key, {}, [], known),
+    },
+    [`${path}/rollback`]: {
+      post: posting('rollBackView', 'Go back to the build before.', [view], key, {}, [], ofBuild),
+    },
+    [`${of}/compare`]: {
+      post: posting(
+        'compareViewBuild',
+        'Look for differences to the live build.',
+        [view, build],
+        refTo('ViewComparison'),
+        { sampleSize: size },
+        [],
+        ofBuild,
+      ),
+    },
+    [`${of}/promote`]: {
+      post: posting(
+        'promoteViewBuild',
+        'Make it the live one, once it is up to date.',
+        [view, build],
+        builds,
+        {},
+        [],
+        ofBuild,
+      ),
+    },
+    [`${of}/drop`]: {
+      post: posting('dropViewBuild', 'Delete it.', [view, build], builds, {}, [], [...ofBuild, 'view-live']),
     },
   }
 }

@@ -85,6 +85,49 @@ export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
     heldBack: ref('DeadLetterCounts'),
     discardedEvents: whole,
   }),
+  ViewBuildKey: object({ key: text }),
+  ViewBuilds: object({
+    builds: listOf(
+      object(
+        {
+          key: { ...text, description: 'Also the name of the processor that keeps it.' },
+          viewName: text,
+          version: whole,
+          build: whole,
+          state: { enum: ['building', 'live', 'retired'] },
+          checkpoint: whole,
+          promotedAt: timestamp,
+          etaSeconds: amount,
+          processor: object({
+            state: text,
+            position: whole,
+            headPosition: whole,
+            lagEvents: whole,
+            eventsPerSecond: amount,
+          }),
+        },
+        ['promotedAt', 'etaSeconds', 'processor'],
+      ),
+    ),
+  }),
+  ViewComparison: object({
+    live: text,
+    other: text,
+    documents: object({ live: whole, other: whole }),
+    compared: whole,
+    different: whole,
+    examples: listOf(
+      object({
+        id: text,
+        differences: listOf(
+          object({ pointer: text, kind: { enum: ['added', 'removed', 'changed'] }, before: {}, after: {} }, [
+            'before',
+            'after',
+          ]),
+        ),
+      }),
+    ),
+  }),
   DeadLetterSequence: object(sequence, ['nextAttemptAt']),
   DeadLetterPage: object({ sequences: listOf(ref('DeadLetterSequence')), next: text }, ['next']),
   DeadLetterDetail: object(

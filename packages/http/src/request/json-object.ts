@@ -12,7 +12,7 @@ const maxBytes = 64 * 1024
 const maxDepth = 5
 
 /** A value in a body, and what it may be. */
-export type FieldType = 'boolean' | 'string' | 'object'
+export type FieldType = 'boolean' | 'number' | 'string' | 'object'
 
 /** The fields of a parsed body. */
 export type JsonObject = Readonly<Record<string, unknown>>
@@ -71,7 +71,7 @@ export function checkObject(
   return value
 }
 
-const articles: Readonly<Record<FieldType, string>> = { boolean: 'a', string: 'a', object: 'an' }
+const articles: Readonly<Record<FieldType, string>> = { boolean: 'a', number: 'a', string: 'a', object: 'an' }
 
 function isOf(type: FieldType, value: unknown): boolean {
   return type === 'object' ? isObject(value) : typeof value === type

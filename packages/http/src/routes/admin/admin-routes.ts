@@ -5,11 +5,13 @@ import type { Route } from '../../route.ts'
 import { deadLetterActions } from './dead-letter-actions.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { processorRoutes } from './processor-routes.ts'
+import { viewRoutes } from './view-routes.ts'
 
 /** @param application that is watched and steered @param stopping aborts when the service is to stop */
 export function adminRoutes(application: Application, stopping: AbortSignal | undefined): readonly Route[] {
   return [
     ...processorRoutes(application, stopping),
+    ...viewRoutes(application, stopping),
     ...deadLetterRoutes(application),
     ...deadLetterActions(application),
   ]

@@ -6,13 +6,14 @@ import {
   type Processing,
   type ProcessorOverview,
   type ProcessorProgress,
+  type ResetOptions,
 } from '@cim/core'
 import type { Context } from 'hono'
-import { clientGone, HttpRequestError } from '../../problems/http-errors.ts'
 import { jsonReply, type Reply } from '../../reply.ts'
 import { readJsonObject } from '../../request/json-object.ts'
 import { QueryString } from '../../request/query-string.ts'
 import type { Route } from '../../route.ts'
+import { untilLeftOrStopping } from './until-left-or-stopping.ts'
 
 const noStore = { 'cache-control': 'no-store' }
 
@@ -20,7 +21,10 @@ const noStore = { 'cache-control': 'no-store' }
  * @param application whose processors are watched and steered
  * @param stopping ends audits that are under way
  */
-export function processorRoutes({ processing }: Application, stopping: AbortSignal | undefined): readonly Route[] {
+export function processorRoutes(
+  { processing, reactions }: Application,
+  stopping: AbortSignal | undefined,
+): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -41,6 +45,17 @@ export function processorRoutes({ processing }: Application, stopping: AbortSign
     steeringRoute('pause', (processorName) => processing.pause(processorName)),
     steeringRoute('resume', (processorName) => processing.resume(processorName)),
     auditRoute(processing, stopping),
+    {
+      method: 'POST',
+      path: '/admin/processors/:processor/reset',
+      async handle(context) {
+        const fields = { position: 'number', confirm: 'string', mayRepeatEffects: 'boolean' } as const
+        const body = await readJsonObject(context, 'request to reset a reaction', fields)
+        const name = nameIn(context)
+        await reactions.reset(name, body as unknown as ResetOptions)
+        return jsonReply(200, toJson(await processing.show(name)), noStore)
+      },
+    },
   ]
 }
 
@@ -61,15 +76,10 @@ function auditRoute(processing: Processing, stopping: AbortSignal | undefined): 
     path: '/admin/processors/:processor/audit',
     async handle(context): Promise<Reply> {
       await readJsonObject(context, 'request to audit a processor', {})
-      const left = context.req.raw.signal
-      const signal = stopping === undefined ? left : AbortSignal.any([left, stopping])
-      try {
-        return jsonReply(200, await processing.audit(nameIn(context), { signal }), noStore)
-      } catch (error) {
-        if (!signal.aborted || error !== signal.reason) throw error
-        if (left.aborted) throw clientGone(error)
-        throw new HttpRequestError('stopping', 'The service is stopping. Ask for the audit again soon.')
-      }
+      const audit = await untilLeftOrStopping(context, stopping, (signal) =>
+        processing.audit(nameIn(context), { signal }),
+      )
+      return jsonReply(200, audit, noStore)
     },
   }
 }
