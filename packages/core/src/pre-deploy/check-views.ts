@@ -53,6 +53,7 @@ async function replay(run: CheckRun, views: readonly ScratchView[], from: number
     for (const view of views) await view.process(events, position)
     run.onProgress({ phase: 'views', position, head: run.head })
   }
+  for (const view of views) await view.finish(to)
 }
 
 /** Validates the documents, and keeps their fingerprints. @returns how many there are */

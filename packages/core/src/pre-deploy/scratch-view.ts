@@ -17,6 +17,7 @@ export type OnProjectionFailure = (event: DomainEventEnvelope, error: unknown) =
 /** After so many failed aggregates, the projection is given up: it is wrong as a whole. */
 const mostFailedAggregates = 1000
 const handlerTimeoutMs = 30_000
+const documentsPerCommit = 5000
 
 /** Applies events in order. An event that fails is left out, and all later ones of its aggregate, as when it is parked. */
 export class ScratchView {
@@ -57,6 +58,11 @@ export class ScratchView {
         (event) => aggregateKey(event) !== aggregateKey(failed) || event.sequence < failed.sequence,
       )
     }
+    if (this.#session.touchedDocuments >= documentsPerCommit) await this.finish(position)
+  }
+
+  /** Puts everything up to a position into the view store. */
+  async finish(position: number): Promise<void> {
     if (this.isGivenUp) return
     await this.#session.commit({ expectedCheckpoint: this.#checkpoint, position })
     this.#checkpoint = position
