@@ -64,6 +64,13 @@ describe('a branch of an event store', () => {
     assert.deepEqual(loads, [])
   })
 
+  test('is refused with an option that is unknown or impossible', async () => {
+    const eventStore = new MemoryEventStore()
+    for (const options of [{ position: -1 }, { position: 1.5 }, { position: 0, at: 1 }]) {
+      await errorOf(() => new BranchEventStore({ eventStore, ...options }), 'invalid-option')
+    }
+  })
+
   test('closes without its base', async () => {
     const { memory } = await open(2)
     const branch = await openBranch(memory, {}, Date.now)

@@ -1,5 +1,6 @@
 /** An event store that goes its own way from a position on. */
 
+import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { ConcurrencyError } from '../errors/concurrency-errors.ts'
 import { StoreClosedError } from '../errors/store-errors.ts'
 import type { AggregateRef } from '../event-store/aggregate-ref.ts'
@@ -18,6 +19,7 @@ import type {
 } from '../event-store/event-store.ts'
 import { checkLoadOptions, checkReadOptions, checkSubscribeOptions } from '../event-store/event-store-options.ts'
 import { followLog, stoppable } from '../event-store/follow-log.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import { checkCommandRecord, type PreparedEvent, prepareAppend } from '../event-store/prepare-append.ts'
 import { checkCommand, findRepeat } from '../event-store/repeats.ts'
 import { Signal } from '../event-store/signal.ts'
@@ -31,7 +33,7 @@ import { BranchBase } from './branch-base.ts'
 export interface BranchEventStoreOptions {
   /** Is read up to the position, and never written. */
   readonly eventStore: EventStore
-  /** Where the branch begins. */
+  /** Where the branch begins; not beyond the newest event. */
   readonly position: number
   /** Time of the newest event up to there, ISO-8601: no event of the branch is earlier. */
   readonly newestTimestamp?: string
@@ -66,6 +68,8 @@ export class BranchEventStore implements EventStore {
   #isClosed = false
 
   constructor(options: BranchEventStoreOptions) {
+    checkOptions('BranchEventStore', options, ['eventStore', 'position', 'newestTimestamp', 'recordedUntil', 'now'])
+    checkWholeNumber('BranchEventStore', 'position', options.position, { least: 0 })
     this.#base = new BranchBase(options.eventStore, options.position, options.recordedUntil)
     this.limits = options.eventStore.limits
     this.basePosition = options.position
@@ -246,10 +250,8 @@ function keyOf({ aggregateType, aggregateId }: AggregateRef): string {
   return `${aggregateType} ${aggregateId}`
 }
 
+/** @returns a copy that neither its writer nor its readers can change */
 function freeze(record: CommandRecord): CommandRecord {
   const { reason } = record
-  return Object.freeze({
-    ...record,
-    ...(reason === undefined ? undefined : { reason: Object.freeze({ ...reason }) }),
-  })
+  return deepFreeze(reason === undefined ? { ...record } : { ...record, reason: { ...reason } })
 }
