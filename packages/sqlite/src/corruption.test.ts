@@ -9,6 +9,7 @@ import { isCimError } from '@cim/core'
 import { SqliteEventStore, type SqliteEventStoreInternals } from './sqlite-event-store.ts'
 import { SqliteViewStore } from './sqlite-view-store.ts'
 import { allEvents, noted, openStore, openTemporaryStore, person } from './test-support/sample-events.ts'
+import { deadLetter, nextStep, processorName } from './test-support/sample-steps.ts'
 import { changeAll, numbersView } from './test-support/sample-views.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
 import { transactionsInWal } from './test-support/wal-file.ts'
@@ -59,7 +60,7 @@ for (const [name, open] of Object.entries(openers)) {
       const raw = new DatabaseSync(path)
       raw.exec('PRAGMA user_version = 99')
       raw.close()
-      refuses(path, 'store-version', /version 99, this program knows versions up to 1. Run a newer program/)
+      refuses(path, 'store-version', /version 99, this program knows versions up to \d+\. Run a newer program/)
     })
 
     test('a file that was cut off', async (context) => {
@@ -352,11 +353,26 @@ test('a damaged document of a view is told with its name', async (context) => {
   change(path, `UPDATE NumbersView_v1 SET document = '{"pos' WHERE id = 'd-1'`)
   await using reopened = new SqliteViewStore({ path })
   await reopened.openView(numbersView)
-  const told = { code: 'store-corrupt', message: /NumbersView version 1, document "d-1"/ }
+  const told = { code: 'store-corrupt', message: /NumbersView@1, document "d-1"/ }
   await assert.rejects(reopened.getMany(numbersView, ['d-0', 'd-1']), told)
   await assert.rejects(reopened.list(numbersView), told)
   await assert.rejects(reopened.find(numbersView, 'position'), told)
   assert.equal((await reopened.getMany(numbersView, ['d-0'])).size, 1)
+})
+
+test('a damaged dead letter is told with its aggregate', async (context) => {
+  const path = join(temporaryFolder(context), 'views.db')
+  await using store = new SqliteViewStore({ path })
+  const { progressStore } = store
+  const request = { owner: 'me', now: 0, leaseMs: 1000 }
+  const claim = await progressStore.claimProcessor(processorName, request)
+  assert.ok(claim)
+  const deadLetters = [{ kind: 'put' as const, sequence: deadLetter('ada') }]
+  await progressStore.saveProgress({ ...nextStep(claim, 0, 1000), deadLetters })
+  change(path, `UPDATE dead_letters SET failure = '{"name'`)
+  const told = { code: 'store-corrupt', message: /the failure of Person "ada"/ }
+  await assert.rejects(progressStore.listDeadLetters(processorName), told)
+  assert.equal((await progressStore.countDeadLetters(processorName)).parkedSequences, 1)
 })
 
 const changed = {
