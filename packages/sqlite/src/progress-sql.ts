@@ -51,10 +51,10 @@ export const deadLetterSql = {
       iif($isFirstOnly AND event_count > 1, from_position, to_position),
       iif($isFirstOnly AND event_count > 1, 1, event_count), attempts, event_type, failure_name, failure, first_failed_at, last_failed_at,
       next_attempt_at, $reason, $discardedBy, $at
-    FROM dead_letters WHERE ${filtered} ORDER BY key`,
-  discard: `DELETE FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR event_count <= 1)`,
+    FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR attempts > 0) ORDER BY key`,
+  discard: `DELETE FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR (attempts > 0 AND event_count <= 1))`,
   discardFirst: `UPDATE dead_letters SET from_sequence = from_sequence + 1, from_position = from_position + 1,
-    event_count = event_count - 1, attempts = 0, state = 'retrying', next_attempt_at = $at WHERE ${filtered}`,
+    event_count = event_count - 1, attempts = 0, state = 'retrying', next_attempt_at = $at WHERE ${filtered} AND attempts > 0`,
 } as const
 
 /** Of the connection that reads. */

@@ -65,7 +65,10 @@ export interface DiscardOptions {
   readonly reason: string
   /** For the record; 1 to 200 characters. */
   readonly discardedBy?: string
-  /** Discard only the event that failed, and go on with those behind it. */
+  /**
+   * Discard only the event that failed, and go on with those behind it. A sequence whose first event has not been tried yet
+   * (`attempts` 0) is passed over: nobody can say that it fails.
+   */
   readonly isFirstOnly?: boolean
   /** Milliseconds since 1970. */
   readonly now: number

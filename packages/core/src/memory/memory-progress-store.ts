@@ -176,7 +176,8 @@ export class MemoryProgressStore implements ProgressStore {
 
   async retryDeadLetters(processorName: string, filter: DeadLetterFilter, now: number): Promise<number> {
     const nextAttemptAt = new Date(now).toISOString()
-    return this.#change(processorName, filter, (stored, sequence) => {
+    const isMeant = (): boolean => true
+    return this.#change(processorName, filter, isMeant, (stored, sequence) => {
       this.#put(stored, { ...sequence, state: 'retrying', nextAttemptAt })
     })
   }
@@ -184,7 +185,8 @@ export class MemoryProgressStore implements ProgressStore {
   async discardDeadLetters(processorName: string, filter: DeadLetterFilter, options: DiscardOptions): Promise<number> {
     const { reason, discardedBy, isFirstOnly, now } = checkDiscard(options)
     const at = new Date(now).toISOString()
-    return this.#change(processorName, filter, (stored, sequence) => {
+    const isMeant = (sequence: DeadLetterSequence): boolean => !isFirstOnly || sequence.attempts > 0
+    return this.#change(processorName, filter, isMeant, (stored, sequence) => {
       const isAll = !isFirstOnly || sequence.eventCount <= 1
       const { fromSequence, fromPosition } = sequence
       const given = isAll
@@ -210,12 +212,15 @@ export class MemoryProgressStore implements ProgressStore {
   #change(
     processorName: string,
     filter: DeadLetterFilter,
+    isMeant: (sequence: DeadLetterSequence) => boolean,
     change: (stored: StoredProcessor, sequence: DeadLetterSequence) => void,
   ): number {
     checkDeadLetterFilter(filter)
     const stored = this.#processors.get(processorName)
     if (stored === undefined) return 0
-    const found = [...stored.deadLetters.values()].filter((sequence) => fitsFilter(sequence, filter))
+    const found = [...stored.deadLetters.values()].filter(
+      (sequence) => fitsFilter(sequence, filter) && isMeant(sequence),
+    )
     for (const { order, ...sequence } of found) change(stored, sequence)
     if (found.length > 0) {
       stored.progress = { ...stored.progress, revision: stored.progress.revision + 1 }

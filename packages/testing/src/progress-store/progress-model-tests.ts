@@ -112,7 +112,8 @@ async function perform(store: ProgressStore, model: Model, action: Action): Prom
       return
     }
     case 'discard': {
-      const found = [...held].filter(([, sequence]) => fitsFilter(sequence, action.filter))
+      const isMeant = ({ attempts }: DeadLetterSequence) => !action.isFirstOnly || attempts > 0
+      const found = [...held].filter(([, sequence]) => fitsFilter(sequence, action.filter) && isMeant(sequence))
       const options = { reason: 'any', isFirstOnly: action.isFirstOnly, now: startTime }
       assert.equal(await store.discardDeadLetters(name, action.filter, options), found.length)
       for (const [key, sequence] of found) discard(model, key, sequence, action.isFirstOnly)
