@@ -114,6 +114,7 @@ export function queryPath(definition: QueryDefinition): readonly [string, object
         'internal',
         'historical-view',
         'consistency-timeout',
+        'view-not-ready',
         'invalid-header',
         'too-many-streams',
       ]),
