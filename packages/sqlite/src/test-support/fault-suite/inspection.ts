@@ -158,10 +158,6 @@ class Inspection {
     const progress = await this.#viewStore.progressStore.readProgress('Letters')
     const { subjectPatterns } = letters
     const inEffect = await this.#checkProcessor('Letters', handledTypes.Letters, subjectPatterns, progress, true)
-    const keys = new Set(effects.map(({ idempotencyKey }) => idempotencyKey))
-    for (const { eventId, position } of inEffect) {
-      assert.ok(keys.has(`Letters:${eventId}`), `the effect of the event at ${position} was made`)
-    }
     for (const { idempotencyKey, isReplay, position } of effects) {
       assert.equal(
         idempotencyKey,
@@ -170,10 +166,17 @@ class Inspection {
       )
       assert.equal(isReplay, false)
     }
-    const first = [
-      ...new Map(effects.toReversed().map((effect) => [effect.idempotencyKey, effect])).values(),
-    ].toReversed()
-    assert.deepEqual(overtaken(first), [], 'effects are first made in the order of their aggregate')
+    const made = new Set<string>()
+    const first = effects.filter(({ idempotencyKey: key }) => !made.has(key) && made.add(key))
+    for (const { eventId, position } of inEffect) {
+      assert.ok(made.has(`Letters:${eventId}`), `the effect of the event at ${position} was made`)
+    }
+    for (const { aggregateId } of overtaken(first)) {
+      const order = first.filter((effect) => effect.aggregateId === aggregateId).map(({ sequence }) => sequence)
+      const stored = this.#events.filter((event) => event.aggregateId === aggregateId)
+      const types = stored.map(({ sequence, eventType }) => `${sequence} ${eventType}`)
+      assert.fail(`effects on ${aggregateId} are first made in the order ${order.join()} of ${types.join()}`)
+    }
   }
 }
 
