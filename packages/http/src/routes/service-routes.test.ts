@@ -170,3 +170,12 @@ test('events that are held back show in the metrics and as a warning, and leave 
   const labels = new Set([...text.matchAll(/^cim_processor\w+\{(.*)\}/gm)].map(([, label]) => label))
   assert.ok(labels.size <= 8, 'no label has a value per aggregate')
 })
+
+test('the metrics leave out what the view store does not tell', async () => {
+  await using service = await serve()
+  service.application.processing.show = () => Promise.reject(new StoreUnavailableError('The disk is gone.'))
+  const { status, text } = await service.send('/metrics')
+  assert.equal(status, 200)
+  assert.match(text, /^cim_processor_running\{processor="PersonView@1"\} 1$/m)
+  assert.doesNotMatch(text, /^cim_processor_held_(events|sequences)\{/m)
+})

@@ -14,7 +14,7 @@ import { jsonReply, type Reply } from '../../reply.ts'
 import { type FieldType, type JsonObject, readJsonObject } from '../../request/json-object.ts'
 import type { Route } from '../../route.ts'
 import { filterInBody } from './dead-letter-filter.ts'
-import { namedBy, notHeldBack, sequencePath } from './dead-letter-routes.ts'
+import { inList, namedBy, notHeldBack, sequencePath } from './dead-letter-routes.ts'
 
 const retryFields = { dryRun: 'boolean' } as const
 const discardFields = { reason: 'string', firstOnly: 'boolean', dryRun: 'boolean' } as const
@@ -99,5 +99,6 @@ function discardRequestOf({ reason, firstOnly, dryRun }: JsonObject, principal: 
 }
 
 function toReply({ isDryRun, sequenceCount, eventCount, sequences }: DeadLetterOutcome): Reply {
-  return jsonReply(200, { dryRun: isDryRun, sequenceCount, eventCount, sequences }, { 'cache-control': 'no-store' })
+  const body = { dryRun: isDryRun, sequenceCount, eventCount, sequences: sequences?.map(inList) }
+  return jsonReply(200, body, { 'cache-control': 'no-store' })
 }

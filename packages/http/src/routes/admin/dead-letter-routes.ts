@@ -102,7 +102,8 @@ function startOf(names: readonly string[], given: QueryString): { readonly index
   return { index, after }
 }
 
-function inList({ failure, ...sequence }: DeadLetterSequence): object {
+/** A sequence among others: without the stack, and with only so much of the message. */
+export function inList({ failure, ...sequence }: DeadLetterSequence): object {
   const { stack: _shownWithSequence, message, ...rest } = failure
   return { ...sequence, failure: { ...rest, message: message.slice(0, longestMessage).toWellFormed() } }
 }

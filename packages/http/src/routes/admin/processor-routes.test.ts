@@ -47,26 +47,31 @@ describe('/admin/processors', () => {
     assert.equal(memberOf<{ readonly events: number }>(audit, 'heldBack').events, 3)
   })
 
-  test('an audit whose client leaves ends, and is no fault', async () => {
-    const { application, eventStore } = await startApplication()
-    await application.dispatch({ commandType: 'CreatePerson', data: { legalName: 'Ada' } })
-    await application.processing.drain(processor)
-    const faults: unknown[] = []
-    const api = createHttpApi({ application, onError: (error) => faults.push(error) })
-    const leave = new AbortController()
-    const { readEvents } = eventStore
-    let reads = 0
-    eventStore.readEvents = (options) => {
-      reads++
-      leave.abort()
-      return readEvents.call(eventStore, { ...options, limit: 1 })
+  test('an audit ends when its client leaves or the service stops, and is no fault', async () => {
+    for (const [who, expected] of [
+      ['client', 499],
+      ['service', 503],
+    ] as const) {
+      const { application, eventStore } = await startApplication()
+      for (let more = 0; more < 3; more++) await eventStore.appendDirectly(ada, [created])
+      await application.processing.drain(processor)
+      const faults: unknown[] = []
+      const end = new AbortController()
+      const stopping = who === 'service' ? end.signal : new AbortController().signal
+      const api = createHttpApi({ application, stopping, onError: (error) => faults.push(error) })
+      const { readEvents } = eventStore
+      let reads = 0
+      eventStore.readEvents = (options) => {
+        reads++
+        end.abort()
+        return readEvents.call(eventStore, { ...options, limit: 1 })
+      }
+      const headers = { 'content-type': 'application/json' }
+      const signal = who === 'client' ? end.signal : null
+      const { status } = await api.request(`${path}/audit`, { method: 'POST', headers, body: '{}', signal })
+      assert.deepEqual([status, faults, reads], [expected, [], 1])
+      await application.stop()
     }
-    for (let more = 0; more < 3; more++) await eventStore.appendDirectly(more === 0 ? ada : grace, [created])
-    await application.processing.drain(processor)
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}', signal: leave.signal }
-    const { status } = await api.request(`${path}/audit`, init)
-    assert.deepEqual([status, faults, reads], [499, [], 1])
-    await application.stop()
   })
 
   test('a processor that does not exist is named together with those that do', async () => {
@@ -142,5 +147,4 @@ describe('what is under /admin', () => {
 })
 
 const ada = { aggregateType: 'Person', aggregateId: 'ada' }
-const grace = { aggregateType: 'Person', aggregateId: 'grace' }
 const created = { eventType: 'PersonCreated', eventData: { legalName: 'Someone' } }
