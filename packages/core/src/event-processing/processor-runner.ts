@@ -116,6 +116,8 @@ export class ProcessorRunner {
   #processedEvents = 0
   #failures = 0
   #failedAttempts = 0
+  /** An event has failed since the last save. */
+  #hasFailed = false
   #lastError: string | undefined
 
   constructor(options: ProcessorRunnerOptions) {
@@ -481,6 +483,7 @@ export class ProcessorRunner {
 
   #tellFailure({ event, error }: EventFailure): void {
     this.#failedAttempts++
+    this.#hasFailed = true
     this.#lastError = `${event.eventType} at position ${event.position}: ${messageOf(error)}`
     this.#onError(error, this.status)
   }
@@ -499,7 +502,8 @@ export class ProcessorRunner {
     this.#unsavedEvents = 0
     this.#progress = { ...progress, position }
     this.#failures = 0
-    if (deadLetters.length === 0) this.#lastError = undefined
+    if (!this.#hasFailed) this.#lastError = undefined
+    this.#hasFailed = false
     this.#enter('running')
   }
 

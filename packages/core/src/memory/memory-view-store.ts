@@ -93,11 +93,11 @@ export class MemoryViewStore implements ViewStore {
 
   async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
     const stored = this.#open(view)
+    // Everything that can fail comes before the first change. An owner that was displaced is told that, whatever else is wrong.
+    if (commit.progress !== undefined) this.progressStore.checkSave(commit.progress)
     if (stored.checkpoint !== commit.expectedCheckpoint) {
       throw new StaleCheckpointError(view.viewName, commit.expectedCheckpoint, stored.checkpoint)
     }
-    // Everything that can fail comes before the first change.
-    if (commit.progress !== undefined) this.progressStore.checkSave(commit.progress)
     const texts = commit.changes.map(({ id, after }) => {
       for (const index of Object.keys(view.indexes)) indexValuesOf(view, index, after)
       return { id, text: after === undefined ? undefined : encodeJson(after).text }
