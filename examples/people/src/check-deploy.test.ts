@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { MemoryViewStore } from '@cim/core'
 import { SqliteEventStore } from '@cim/sqlite'
 import { createPeopleApplication } from './application.ts'
+import { person } from './person.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
 
 async function checkDeploy(
@@ -24,8 +25,9 @@ test('what the service has stored can be replayed by its own code, and what it d
   await using eventStore = new SqliteEventStore({ path })
   await using viewStore = new MemoryViewStore()
   await using application = createPeopleApplication({ eventStore, viewStore })
-  await application.dispatch({ commandType: 'CreatePerson', aggregateId: 'ada', data: { legalName: 'Ada Lovelace' } })
-  await application.dispatch({ commandType: 'ChangeEmail', aggregateId: 'ada', data: { newEmail: 'ada@example.org' } })
+  const aggregateId = person.id('ada')
+  await application.dispatch({ commandType: 'CreatePerson', aggregateId, data: { legalName: 'Ada Lovelace' } })
+  await application.dispatch({ commandType: 'ChangeEmail', aggregateId, data: { newEmail: 'ada@example.org' } })
   const fine = await checkDeploy('--events', path)
   assert.equal(fine.exitCode, 0, fine.output)
   assert.match(fine.output, /Replayed 2 events of 1 aggregate into 1 view document/)
