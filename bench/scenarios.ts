@@ -9,5 +9,16 @@ import { http } from './scenarios/http.ts'
 import { load } from './scenarios/load.ts'
 import { memory } from './scenarios/memory.ts'
 import { peerStores } from './scenarios/peers.ts'
+import { processing } from './scenarios/processing.ts'
 
-export const scenarios: readonly Scenario[] = [append, peerStores, commands, load, catchUp, http, growth, memory]
+export const scenarios: readonly Scenario[] = [
+  append,
+  peerStores,
+  commands,
+  load,
+  catchUp,
+  processing,
+  http,
+  growth,
+  memory,
+]
