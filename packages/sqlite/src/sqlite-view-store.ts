@@ -114,10 +114,11 @@ export class SqliteViewStore implements ViewStore {
     const { expectedCheckpoint, position, changes, progress } = commit
     await this.#database.transact('writing', async () => {
       const tables = this.#views.get(view)
+      // An owner that was displaced is told that, whatever else is wrong.
+      if (progress !== undefined) this.#progress.apply(progress)
       if (Number(tables.updateCheckpoint.run(position, tables.key, expectedCheckpoint).changes) !== 1) {
         throw new StaleCheckpointError(view.viewName, expectedCheckpoint, this.#views.checkpointOf(view))
       }
-      if (progress !== undefined) this.#progress.apply(progress)
       tables.changes.clear()
       for (const [index, change] of changes.entries()) {
         tables.changes.add(change)
