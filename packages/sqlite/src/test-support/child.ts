@@ -60,6 +60,11 @@ export class Child implements AsyncDisposable {
     if (code !== 0) throw new Error(`The script ended with exit code ${code}: ${this.#errors}`)
   }
 
+  /** Waits until it has written a line that begins so. @throws {Error} with what it said when it ends before */
+  async said(beginning: string): Promise<void> {
+    while (!this.lines.some((line) => line.startsWith(beginning))) await this.wrote(this.lines.length + 1)
+  }
+
   /** What it wrote to its standard error so far. */
   get errors(): string {
     return this.#errors

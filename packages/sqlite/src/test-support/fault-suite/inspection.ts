@@ -7,6 +7,7 @@ import {
   auditProcessor,
   type DeadLetterSequence,
   type DomainEventEnvelope,
+  type EventStore,
   type ProcessorProgress,
   type ProjectionDefinition,
   type StoredView,
@@ -41,10 +42,26 @@ export async function inspect(folder: string, isFinished: boolean): Promise<Find
   try {
     await using eventStore = new SqliteEventStore({ path: join(copy, 'events.db') })
     await using viewStore = new SqliteViewStore({ path: join(copy, 'views.db') })
-    return await new Inspection(eventStore, viewStore, isFinished).run(readEffects(join(copy, 'effects.jsonl')))
+    return await inspectStores({ eventStore, viewStore, effectsPath: join(copy, 'effects.jsonl'), isFinished })
   } finally {
     rmSync(copy, { recursive: true, force: true })
   }
+}
+
+/** What {@link inspectStores} looks at. */
+export interface Inspected {
+  readonly eventStore: EventStore
+  readonly viewStore: ViewStore
+  readonly effectsPath: string
+  /** Whether all work must be done. */
+  readonly isFinished: boolean
+  /** Whether there is a reaction at all. */
+  readonly hasReaction?: boolean
+}
+
+/** Compares views, progress, dead letters and effects with the events. */
+export async function inspectStores(inspected: Inspected): Promise<Findings> {
+  return new Inspection(inspected).run()
 }
 
 interface Effect {
@@ -56,23 +73,26 @@ interface Effect {
 }
 
 class Inspection {
-  readonly #eventStore: SqliteEventStore
+  readonly #inspected: Inspected
+  readonly #eventStore: EventStore
   readonly #viewStore: ViewStore
   readonly #isFinished: boolean
   readonly #discarded = new Map<string, number>()
   #events: readonly DomainEventEnvelope[] = []
 
-  constructor(eventStore: SqliteEventStore, viewStore: ViewStore, isFinished: boolean) {
-    this.#eventStore = eventStore
-    this.#viewStore = viewStore
-    this.#isFinished = isFinished
+  constructor(inspected: Inspected) {
+    this.#inspected = inspected
+    this.#eventStore = inspected.eventStore
+    this.#viewStore = inspected.viewStore
+    this.#isFinished = inspected.isFinished
   }
 
-  async run(effects: readonly Effect[]): Promise<Findings> {
+  async run(): Promise<Findings> {
     this.#events = await allEvents(this.#eventStore)
     const views = await this.#viewStore.listViews()
     for (const view of views) await this.#checkView(view)
-    await this.#checkReaction(effects)
+    const { hasReaction = true, effectsPath } = this.#inspected
+    if (hasReaction) await this.#checkReaction(readEffects(effectsPath))
     return { events: this.#events, views, discarded: this.#discarded }
   }
 

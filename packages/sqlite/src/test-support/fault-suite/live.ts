@@ -5,6 +5,7 @@
  */
 
 import { writeSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
 import { join } from 'node:path'
 import { Application, isCimError } from '@cim/core'
 import { SqliteEventStore } from '../../sqlite-event-store.ts'
@@ -16,6 +17,8 @@ import { commandsOf, type Life, writersPerLife } from './plan-life.ts'
 
 const [folder = '', json = ''] = process.argv.slice(2)
 const life = JSON.parse(json) as Life
+// What is killed keeps nothing that would let the next ones start faster.
+if (life.number === 1) flushCompileCache()
 const isLast = life.fault === undefined
 const points = new FaultPoints(life.fault)
 points.watchStatements()

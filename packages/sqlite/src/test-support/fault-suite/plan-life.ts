@@ -53,7 +53,7 @@ export function commandsOf({ seed, number }: Life, writer: number): readonly Pla
   return Array.from({ length: commandsPerWriter }, (_, index) => {
     const kind = random(20)
     const eventType = kind < 13 ? 'Added' : kind < 16 ? 'Poisoned' : kind < 17 ? 'Hung' : 'Ignored'
-    const isLarge = eventType === 'Added' && random(40) === 0
+    const isLarge = eventType === 'Added' && random(100) === 0
     const failures = random(4) === 0 ? 1000 : 1 + random(2)
     return {
       commandId: `c-${number}-${writer}-${index}`,
