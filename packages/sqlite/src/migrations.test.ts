@@ -72,39 +72,41 @@ describe('migrations', () => {
   })
 })
 
-describe('a file of version 1', () => {
-  test('of the event store can be read, and written on', async (context) => {
-    const path = fixture(context, 'event-store-v1.db')
-    const store = openStore(context, path)
-    const log = await allEvents(store)
-    const expected = ['ada', 'bob', 'ada', 'eve 😀', 'ada'].map((aggregateId, index) => ({
-      eventId: `event-${index + 1}`,
-      aggregateType: 'Person',
-      aggregateId,
-      sequence: [1, 1, 2, 1, 3][index],
-      position: index + 1,
-      eventType: 'Noted',
-      schemaVersion: 1,
-      eventData: { index, text: 'NUL \0, half a pair \ud800' },
-      metadata: {
-        correlationId: 'root',
-        causationId: `command-${index}`,
-        commandId: `command-${index}`,
-        userId: 'user',
-        sessionId: 'session',
-      },
-      timestamp: '2026-01-01T00:00:00.000Z',
-    }))
-    assert.deepEqual(log, expected)
-    assert.deepEqual((await store.verify()).problems, [])
-    assert.deepEqual((await store.readEvents({ correlationId: 'root' })).events, log)
-    assert.equal((await store.findCommand(person('ada'), 'command-2'))?.version, 2)
-    assert.deepEqual((await store.findCommand(person('bob'), 'refused'))?.reason, { code: 'no', message: 'No.' })
-    const snapshot = await store.snapshotStore.loadSnapshot(person('ada'), 'definition')
-    assert.deepEqual(snapshot?.state, { count: 2 })
-    const event = { eventType: 'Noted', eventData: 6 }
-    assert.equal((await store.appendEvents(person('ada'), [event], { expectedVersion: 3 })).position, 6)
-  })
+describe('a file of an earlier version', () => {
+  for (const version of [1, 2]) {
+    test(`of the event store, of version ${version}, can be read, and written on`, async (context) => {
+      const path = fixture(context, `event-store-v${version}.db`)
+      const store = openStore(context, path)
+      const log = await allEvents(store)
+      const expected = ['ada', 'bob', 'ada', 'eve 😀', 'ada'].map((aggregateId, index) => ({
+        eventId: `event-${index + 1}`,
+        aggregateType: 'Person',
+        aggregateId,
+        sequence: [1, 1, 2, 1, 3][index],
+        position: index + 1,
+        eventType: 'Noted',
+        schemaVersion: 1,
+        eventData: { index, text: 'NUL \0, half a pair \ud800' },
+        metadata: {
+          correlationId: 'root',
+          causationId: `command-${index}`,
+          commandId: `command-${index}`,
+          userId: 'user',
+          sessionId: 'session',
+        },
+        timestamp: '2026-01-01T00:00:00.000Z',
+      }))
+      assert.deepEqual(log, expected)
+      assert.deepEqual((await store.verify()).problems, [])
+      assert.deepEqual((await store.readEvents({ correlationId: 'root' })).events, log)
+      assert.equal((await store.findCommand(person('ada'), 'command-2'))?.version, 2)
+      assert.deepEqual((await store.findCommand(person('bob'), 'refused'))?.reason, { code: 'no', message: 'No.' })
+      const snapshot = await store.snapshotStore.loadSnapshot(person('ada'), 'definition')
+      assert.deepEqual(snapshot?.state, { count: 2 })
+      const event = { eventType: 'Noted', eventData: 6 }
+      assert.equal((await store.appendEvents(person('ada'), [event], { expectedVersion: 3 })).position, 6)
+    })
+  }
 
   test('of the view store can be read, and written on', async (context) => {
     await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v1.db') })
