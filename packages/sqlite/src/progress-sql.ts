@@ -40,26 +40,27 @@ export const deadLetterSql = {
       to_sequence = excluded.to_sequence, to_position = excluded.to_position, event_count = excluded.event_count,
       attempts = excluded.attempts, event_type = excluded.event_type, failure_name = excluded.failure_name,
       failure = excluded.failure, first_failed_at = excluded.first_failed_at, last_failed_at = excluded.last_failed_at,
-      next_attempt_at = excluded.next_attempt_at`,
+      next_attempt_at = excluded.next_attempt_at` as string,
   resolve: 'DELETE FROM dead_letters WHERE processor = ? AND aggregate_type = ? AND aggregate_id = ?',
   clear: 'DELETE FROM dead_letters WHERE processor = ?',
   clearDiscarded: 'DELETE FROM discarded_dead_letters WHERE processor = ?',
-  retry: `UPDATE dead_letters SET state = 'retrying', next_attempt_at = $at WHERE ${filtered}`,
+  retry: `UPDATE dead_letters SET state = 'retrying', next_attempt_at = $at WHERE ${filtered}` as string,
   recordDiscarded: `INSERT INTO discarded_dead_letters (${columns}, reason, discarded_by, discarded_at)
     SELECT processor, aggregate_type, aggregate_id, state, from_sequence, from_position,
       iif($isFirstOnly AND event_count > 1, from_sequence, to_sequence),
       iif($isFirstOnly AND event_count > 1, from_position, to_position),
       iif($isFirstOnly AND event_count > 1, 1, event_count), attempts, event_type, failure_name, failure, first_failed_at, last_failed_at,
       next_attempt_at, $reason, $discardedBy, $at
-    FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR attempts > 0) ORDER BY key`,
-  discard: `DELETE FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR (attempts > 0 AND event_count <= 1))`,
+    FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR attempts > 0) ORDER BY key` as string,
+  discard:
+    `DELETE FROM dead_letters WHERE ${filtered} AND (NOT $isFirstOnly OR (attempts > 0 AND event_count <= 1))` as string,
   discardFirst: `UPDATE dead_letters SET from_sequence = from_sequence + 1, from_position = from_position + 1,
-    event_count = event_count - 1, attempts = 0, state = 'retrying', next_attempt_at = $at WHERE ${filtered} AND attempts > 0`,
+    event_count = event_count - 1, attempts = 0, state = 'retrying', next_attempt_at = $at WHERE ${filtered} AND attempts > 0` as string,
 } as const
 
 /** Of the connection that reads. */
 export const deadLetterReadSql = {
-  list: `SELECT * FROM dead_letters WHERE ${filtered} AND key > $after ORDER BY key LIMIT $limit`,
+  list: `SELECT * FROM dead_letters WHERE ${filtered} AND key > $after ORDER BY key LIMIT $limit` as string,
   count: `SELECT state, count(*) AS sequences, sum(event_count) AS events FROM dead_letters WHERE processor = ?
     GROUP BY state`,
   listDiscarded: 'SELECT * FROM discarded_dead_letters WHERE processor = ? ORDER BY key DESC LIMIT ?',
