@@ -88,7 +88,8 @@ export type {
 } from './event-processing/event-processor.ts'
 export { classifyFailure, type FailureKind, type FailurePolicy } from './event-processing/failure-policy.ts'
 export { type InSequenceOptions, inSequence } from './event-processing/in-sequence.ts'
-export { ProcessorRunner, type ProcessorRunnerOptions } from './event-processing/processor-runner.ts'
+export { ProcessorRunner } from './event-processing/processor-runner.ts'
+export type { ProcessorRunnerOptions } from './event-processing/processor-runner-options.ts'
 export type { ProcessorStatus } from './event-processing/processor-status.ts'
 export type {
   ClaimRequest,

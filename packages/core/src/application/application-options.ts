@@ -1,6 +1,6 @@
 /** What an application is made of. */
 
-import type { ProcessorRunnerOptions } from '../event-processing/processor-runner.ts'
+import type { ProcessorRunnerOptions } from '../event-processing/processor-runner-options.ts'
 import type { ReactionDefinition } from '../event-processing/reaction.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'

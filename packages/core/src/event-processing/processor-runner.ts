@@ -1,92 +1,40 @@
 /** Runs one event processor from its checkpoint on, until it is stopped. */
 
-import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { hasErrorCode } from '../errors/cim-error.ts'
 import { messageOf } from '../errors/message-of.ts'
-import { neverThrowing } from '../errors/never-throwing.ts'
 import { DeadLettersChangedError } from '../errors/processing-errors.ts'
 import { CheckpointAheadError, StoreCorruptError } from '../errors/store-errors.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
-import type { EventBatch, EventStore } from '../event-store/event-store.ts'
+import type { EventBatch } from '../event-store/event-store.ts'
 import { Signal } from '../event-store/signal.ts'
 import { type SubjectMatcher, subjectMatcher } from '../event-store/subject-pattern.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
 import { Arrivals } from './arrivals.ts'
-import { type Clock, systemClock } from './clock.ts'
 import type { DeadLetterSequence } from './dead-letter.ts'
 import type { EventFailure, EventProcessor, ProcessContext, ProcessResult } from './event-processor.ts'
 import { EventRate } from './event-rate.ts'
-import { type CheckedFailurePolicy, classifyFailure, type FailurePolicy } from './failure-policy.ts'
 import { HeldEvents } from './held-events.ts'
-import { nextTurn } from './next-turn.ts'
+import {
+  type CheckedRunnerOptions,
+  checkRunnerOptions,
+  type ProcessorRunnerOptions,
+} from './processor-runner-options.ts'
 import type { ProcessorStatus } from './processor-status.ts'
 import type { ProcessorClaim, ProcessorProgress } from './progress-store.ts'
-import { checkRetryDelay, retryDelayMs } from './retry-delay.ts'
+import { retryDelayMs } from './retry-delay.ts'
 import { withSeen } from './seen-events.ts'
-
-/** What a {@link ProcessorRunner} needs. */
-export interface ProcessorRunnerOptions {
-  readonly eventStore: EventStore
-  readonly processor: EventProcessor
-  /**
-   * Where a processor begins that nobody has ever run: at the first event, after what is stored now, or after a position.
-   * `beginning` when left out. A view cannot begin anywhere else.
-   */
-  readonly startAt?: 'beginning' | 'now' | number
-  /** The most events read and processed in one go; 1,000 when left out. */
-  readonly batchSize?: number
-  /** The most events between two checkpoints while there is a backlog; 250,000 when left out. */
-  readonly eventsPerCheckpoint?: number
-  /** What becomes of events that fail, and how long to wait after any other failure. */
-  readonly failures?: FailurePolicy
-  /** How many aggregates may be held back before something general must be wrong; 10,000 when left out. */
-  readonly mostHeldSequences?: number
-  /** How long a runner that shows no sign of life keeps its processor from others; 10,000 ms when left out. */
-  readonly leaseMs?: number
-  /** Is told of every failure, of single events too. */
-  readonly onError?: (error: unknown, status: ProcessorStatus) => void
-  /** From 0 up to 1. */
-  readonly random?: () => number
-  readonly clock?: Clock
-  /** Lets others have their turn between two batches. */
-  readonly nextTurn?: () => Promise<void>
-}
 
 /** Effects wait in memory until they are saved: not more than about so many. */
 const mostUnsavedEffects = 20_000
 /** Aggregates that are tried again between two batches. */
 const mostRetriesPerTurn = 20
 
-const optionNames = [
-  'eventStore',
-  'processor',
-  'startAt',
-  'batchSize',
-  'eventsPerCheckpoint',
-  'failures',
-  'mostHeldSequences',
-  'leaseMs',
-  'onError',
-  'random',
-  'clock',
-  'nextTurn',
-]
-
 const newOwner = createUuidGenerator()
 
 /** Owns the loop of one processor. */
 export class ProcessorRunner {
   readonly processor: EventProcessor
-  readonly #eventStore: EventStore
-  readonly #startAt: 'beginning' | 'now' | number
-  readonly #batchSize: number
-  readonly #eventsPerCheckpoint: number
-  readonly #policy: CheckedFailurePolicy
-  readonly #leaseMs: number
-  readonly #onError: (error: unknown, status: ProcessorStatus) => void
-  readonly #random: () => number
-  readonly #clock: Clock
-  readonly #nextTurn: () => Promise<void>
+  readonly #options: CheckedRunnerOptions
   readonly #matches: SubjectMatcher
   readonly #owner: string = newOwner()
   readonly #held: HeldEvents
@@ -121,44 +69,23 @@ export class ProcessorRunner {
   #lastError: string | undefined
 
   constructor(options: ProcessorRunnerOptions) {
-    checkOptions('ProcessorRunner', options, optionNames)
-    const whole = (name: 'batchSize' | 'eventsPerCheckpoint' | 'mostHeldSequences' | 'leaseMs', otherwise: number) =>
-      checkWholeNumber('ProcessorRunner', name, options[name] ?? otherwise, {
-        least: 1,
-        ...(name === 'batchSize' ? { most: 10_000 } : undefined),
-      })
-    this.processor = options.processor
-    this.#eventStore = options.eventStore
-    const { startAt = 'beginning' } = options
-    if (startAt !== 'beginning' && startAt !== 'now')
-      checkWholeNumber('ProcessorRunner', 'startAt', startAt, { least: 0 })
-    this.#startAt = startAt
-    this.#batchSize = whole('batchSize', 1000)
-    this.#eventsPerCheckpoint = whole('eventsPerCheckpoint', 250_000)
-    this.#leaseMs = whole('leaseMs', 10_000)
-    checkOptions('ProcessorRunner.failures', options.failures ?? {}, ['maxAttempts', 'retryDelay', 'classify'])
-    this.#policy = {
-      maxAttempts: checkWholeNumber('ProcessorRunner', 'maxAttempts', options.failures?.maxAttempts ?? 5, { least: 1 }),
-      retryDelay: checkRetryDelay(options.failures?.retryDelay ?? { firstMs: 100, mostMs: 30_000 }),
-      classify: options.failures?.classify ?? classifyFailure,
-    }
-    this.#onError = neverThrowing(options.onError)
-    this.#random = options.random ?? Math.random
-    this.#clock = options.clock ?? systemClock
-    this.#nextTurn = options.nextTurn ?? nextTurn
-    this.#matches = subjectMatcher(options.processor.subjectPatterns)
-    this.#rate = new EventRate(this.#clock.now())
+    const checked = checkRunnerOptions(options)
+    const { processor, failures, mostHeldSequences, clock, random } = checked
+    this.#options = checked
+    this.processor = processor
+    this.#matches = subjectMatcher(processor.subjectPatterns)
+    this.#rate = new EventRate(clock.now())
     this.#held = new HeldEvents({
-      processorName: options.processor.processorName,
-      policy: this.#policy,
-      mostSequences: whole('mostHeldSequences', 10_000),
-      now: this.#clock.now,
-      random: this.#random,
+      processorName: processor.processorName,
+      policy: failures,
+      mostSequences: mostHeldSequences,
+      now: clock.now,
+      random,
     })
   }
 
   get status(): ProcessorStatus {
-    const now = this.#clock.now()
+    const now = this.#options.clock.now()
     const lagEvents = Math.max(0, this.#headPosition - this.#position)
     return {
       processorName: this.processor.processorName,
@@ -234,7 +161,7 @@ export class ProcessorRunner {
    * @throws the signal's reason
    */
   async drain({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const head = await this.#eventStore.headPosition()
+    const head = await this.#options.eventStore.headPosition()
     for (;;) {
       signal?.throwIfAborted()
       const seen = this.#moved.count
@@ -245,7 +172,7 @@ export class ProcessorRunner {
 
   /** Whatever is appended once this is done comes after the start. */
   async #begin(): Promise<void> {
-    if (this.#startAt !== 'beginning') await this.#ask()
+    if (this.#options.startAt !== 'beginning') await this.#ask()
     await this.#readCheckpoint()
   }
 
@@ -253,7 +180,7 @@ export class ProcessorRunner {
     this.#position = await this.processor.getCheckpoint()
     this.#reached = this.#position
     this.#unsavedEvents = 0
-    this.#headPosition = await this.#eventStore.headPosition()
+    this.#headPosition = await this.#options.eventStore.headPosition()
     if (this.#position > this.#headPosition) {
       throw new CheckpointAheadError(this.processor.processorName, this.#position, this.#headPosition)
     }
@@ -264,7 +191,7 @@ export class ProcessorRunner {
       const seen = this.#wake.count
       try {
         if (!(await this.#ask())) {
-          await this.#rest(seen, this.#leaseMs / 3, signal)
+          await this.#rest(seen, this.#options.leaseMs / 3, signal)
           continue
         }
         await this.#readCheckpoint()
@@ -287,9 +214,9 @@ export class ProcessorRunner {
       this.#enter('paused')
       return false
     }
-    const now = this.#clock.now()
+    const now = this.#options.clock.now()
     const startPosition = await this.#startPosition()
-    const request = { owner: this.#owner, now, leaseMs: this.#leaseMs, startPosition }
+    const request = { owner: this.#owner, now, leaseMs: this.#options.leaseMs, startPosition }
     this.#claim = await progressStore.claimProcessor(processorName, request)
     if (this.#claim === undefined) {
       // What the owner has done counts for whoever drains this one.
@@ -297,15 +224,15 @@ export class ProcessorRunner {
       this.#enter('waiting')
       return false
     }
-    this.#leaseUntil = now + this.#leaseMs
+    this.#leaseUntil = now + this.#options.leaseMs
     this.#progress = await progressStore.readProgress(processorName)
     return true
   }
 
   async #startPosition(): Promise<number> {
-    if (this.#startAt === 'beginning') return 0
-    const head = await this.#eventStore.headPosition()
-    return this.#startAt === 'now' ? head : Math.min(this.#startAt, head)
+    if (this.#options.startAt === 'beginning') return 0
+    const head = await this.#options.eventStore.headPosition()
+    return this.#options.startAt === 'now' ? head : Math.min(this.#options.startAt, head)
   }
 
   async #giveBack(): Promise<void> {
@@ -324,20 +251,24 @@ export class ProcessorRunner {
     this.#failures++
     this.#lastError = messageOf(error)
     this.#enter('retrying')
-    this.#onError(error, this.status)
-    await this.#rest(this.#wake.count, retryDelayMs(this.#policy.retryDelay, this.#failures, this.#random()), signal)
+    this.#options.onError(error, this.status)
+    await this.#rest(
+      this.#wake.count,
+      retryDelayMs(this.#options.failures.retryDelay, this.#failures, this.#options.random()),
+      signal,
+    )
   }
 
   async #rest(seen: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#wake.wait(seen, { signal, timeoutMs, schedule: this.#clock.schedule })
+    await this.#wake.wait(seen, { signal, timeoutMs, schedule: this.#options.clock.schedule })
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
     // A subscription that is a generator answers `return` only after its pending `next`, which this ends.
     const ending = new AbortController()
-    const batches = this.#eventStore.subscribe(this.processor.subjectPatterns, {
+    const batches = this.#options.eventStore.subscribe(this.processor.subjectPatterns, {
       afterPosition: this.#position,
-      batchSize: this.#batchSize,
+      batchSize: this.#options.batchSize,
       signal: ending.signal,
     })
     const iterator = batches[Symbol.asyncIterator]()
@@ -348,12 +279,12 @@ export class ProcessorRunner {
         if (!(await this.#tend(signal))) return
         const batch = arrivals.take()
         if (batch === undefined) {
-          await this.#wake.wait(seen, { signal, timeoutMs: this.#idleMs(), schedule: this.#clock.schedule })
+          await this.#wake.wait(seen, { signal, timeoutMs: this.#idleMs(), schedule: this.#options.clock.schedule })
           continue
         }
         await this.#processBatch(batch, signal)
         // A long backlog must not keep everyone else in this process from running.
-        await this.#nextTurn()
+        await this.#options.nextTurn()
       }
       if (this.#reached > this.#position || this.#held.hasChanges) await this.#save(this.#reached)
     } finally {
@@ -364,16 +295,16 @@ export class ProcessorRunner {
 
   /** How long nothing but a new event need be looked at. */
   #idleMs(): number {
-    const now = this.#clock.now()
-    return Math.max(0, Math.min(this.#leaseUntil - (this.#leaseMs * 2) / 3, this.#held.dueAt) - now)
+    const now = this.#options.clock.now()
+    return Math.max(0, Math.min(this.#leaseUntil - (this.#options.leaseMs * 2) / 3, this.#held.dueAt) - now)
   }
 
   /** Shows a sign of life, and tries again what is due. @returns false when it is to be asked for, and read, anew */
   async #tend(signal: AbortSignal): Promise<boolean> {
-    if (this.#isAwaited || this.#clock.now() >= this.#leaseUntil - (this.#leaseMs * 2) / 3) {
+    if (this.#isAwaited || this.#options.clock.now() >= this.#leaseUntil - (this.#options.leaseMs * 2) / 3) {
       this.#isAwaited = false
       const progress = await this.#showSignOfLife()
-      this.#headPosition = await this.#eventStore.headPosition()
+      this.#headPosition = await this.#options.eventStore.headPosition()
       if (this.#headPosition <= this.#position) this.#forgetFailures()
       // A wake-up that was lost must not hold anything up for longer than this.
       if (this.#headPosition > this.#reached && this.#reached === this.#lastReached) return false
@@ -399,7 +330,7 @@ export class ProcessorRunner {
   }
 
   async #showSignOfLife(): Promise<ProcessorProgress> {
-    const leaseUntil = this.#clock.now() + this.#leaseMs
+    const leaseUntil = this.#options.clock.now() + this.#options.leaseMs
     const progress = await this.processor.progressStore.renewClaim(this.#owned().claim, leaseUntil)
     this.#leaseUntil = leaseUntil
     return progress
@@ -409,11 +340,11 @@ export class ProcessorRunner {
   async #process(events: readonly DomainEventEnvelope[], context: ProcessContext): Promise<ProcessResult> {
     let cancel = (): void => undefined
     const beat = (): void => {
-      cancel = this.#clock.schedule(() => {
+      cancel = this.#options.clock.schedule(() => {
         // When it fails, the save will fail too.
         this.#showSignOfLife().catch(() => undefined)
         beat()
-      }, this.#leaseMs / 3)
+      }, this.#options.leaseMs / 3)
     }
     beat()
     try {
@@ -433,16 +364,16 @@ export class ProcessorRunner {
     }
     this.#seen(events, position)
     // Over a backlog, many batches share a checkpoint and its commit.
-    this.#headPosition = Math.max(position, await this.#eventStore.headPosition())
-    const isBacklog = events.length === this.#batchSize && position < this.#headPosition
-    const isMuch = this.#unsavedEvents >= this.#eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
+    this.#headPosition = Math.max(position, await this.#options.eventStore.headPosition())
+    const isBacklog = events.length === this.#options.batchSize && position < this.#headPosition
+    const isMuch = this.#unsavedEvents >= this.#options.eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
     if (!isBacklog || isMuch || failures.length > 0) await this.#save(position)
   }
 
   #seen(events: readonly DomainEventEnvelope[], position: number): void {
     this.#reached = position
     this.#processedEvents += events.length
-    this.#rate.add(events.length, this.#clock.now())
+    this.#rate.add(events.length, this.#options.clock.now())
     const progress = this.#progress
     if (progress !== undefined) this.#progress = { ...progress, seen: withSeen(progress.seen, events) }
     const newest = events.at(-1)
@@ -456,7 +387,11 @@ export class ProcessorRunner {
       const sequence = this.#held.get(due)
       if (sequence === undefined) return
       const { toSequence: toVersion } = sequence
-      const page = await this.#eventStore.loadEvents(due, { fromVersion, toVersion, limit: this.#batchSize })
+      const page = await this.#options.eventStore.loadEvents(due, {
+        fromVersion,
+        toVersion,
+        limit: this.#options.batchSize,
+      })
       const last = page.at(-1)
       if (last === undefined) throw eventsMissing(this.processor.processorName, sequence)
       const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
@@ -485,12 +420,12 @@ export class ProcessorRunner {
     this.#failedAttempts++
     this.#hasFailed = true
     this.#lastError = `${event.eventType} at position ${event.position}: ${messageOf(error)}`
-    this.#onError(error, this.status)
+    this.#options.onError(error, this.status)
   }
 
   async #save(position: number): Promise<void> {
     const { claim, progress } = this.#owned()
-    const leaseUntil = this.#clock.now() + this.#leaseMs
+    const leaseUntil = this.#options.clock.now() + this.#options.leaseMs
     const { seen, revision: expectedRevision } = progress
     const deadLetters = this.#held.changes()
     const expectedPosition = this.#position

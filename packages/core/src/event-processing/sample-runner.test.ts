@@ -12,7 +12,8 @@ import { balances } from '../read-side/sample-balances.test.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
 import type { Views } from '../read-side/views.ts'
 import { appendDeposits } from '../sample-account.test.ts'
-import { ProcessorRunner, type ProcessorRunnerOptions } from './processor-runner.ts'
+import { ProcessorRunner } from './processor-runner.ts'
+import type { ProcessorRunnerOptions } from './processor-runner-options.ts'
 import { manualClock } from './sample-processing.test.ts'
 
 type Applied = { readonly positions: readonly number[] }
