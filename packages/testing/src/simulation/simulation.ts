@@ -104,6 +104,7 @@ class Simulation {
       this.#nodes.map(({ runner }) => runner.status),
       await this.#eventStore.headPosition(),
     )
+    await this.#steer()
     await Promise.all(this.#nodes.map(({ runner }) => runner.stop()))
   }
 
@@ -120,6 +121,28 @@ class Simulation {
     await this.#time.sleep(1000)
     assert.equal((await progressStore.readProgress(processorName))?.position, before?.position, 'it is paused')
     await progressStore.setPaused(processorName, false)
+  }
+
+  /** Runners that have nothing to do follow at once: a wake-up is heard, and what is given back is taken over. */
+  async #steer(): Promise<void> {
+    const { progressStore } = this.#viewStore
+    for (const [isPaused, states] of [
+      [true, ['paused', 'paused']],
+      [false, ['running', 'waiting']],
+    ] as const) {
+      await progressStore.setPaused(viewKey(this.#projection), isPaused)
+      for (const { runner } of this.#nodes) runner.wake()
+      await this.#time.sleep(1)
+      assert.deepEqual(this.#nodes.map(({ runner }) => runner.status.state).sort(), states, 'a wake-up is heard')
+    }
+    const [running, ...others] = [...this.#nodes].sort((one) => (one.runner.status.state === 'running' ? -1 : 1))
+    await running?.runner.stop()
+    await this.#time.sleep(this.#howProcessed.leaseMs / 3 + 1)
+    assert.deepEqual(
+      others.map(({ runner }) => runner.status.state),
+      ['running'],
+      'a processor that was given back is taken over',
+    )
   }
 
   /** Waits for a minute at most: everything here takes seconds. */
