@@ -143,6 +143,36 @@ describe('a save', () => {
   }
 })
 
+test('a runner that waits, or is paused, has no failure once the stores answer', async () => {
+  const { newRunner, clock, viewStore, progressStore } = scene()
+  let isAway = true
+  const away = withHooks<ProgressStore>(progressStore, {
+    readProgress: async (name) => (isAway ? assert.fail('the store is away') : progressStore.readProgress(name)),
+  })
+  const owner = newRunner()
+  await owner.start()
+  await clock.pass(0)
+  const runner = newRunner({ views: withHooks<ViewStore>(viewStore, { progressStore: away }), failures })
+  await runner.start()
+  await clock.pass(1000)
+  assert.ok(runner.status.failures > 4)
+  isAway = false
+  await clock.pass(100)
+  const { state, failures: count, lastError } = runner.status
+  assert.deepEqual([state, count, lastError], ['waiting', 0, undefined])
+  await Promise.all([owner.stop(), runner.stop()])
+})
+
+test('a runner that is stopped while it starts gives back what it has asked for', async () => {
+  const { newRunner, clock, progressStore } = scene()
+  const runner = newRunner({ startAt: 'now' })
+  const starting = runner.start()
+  await runner.stop()
+  await starting
+  await clock.pass(0)
+  assert.equal((await progressStore.readProgress(processorName))?.owner, undefined)
+})
+
 test('a claim that cannot be given back does not keep a runner from stopping', async () => {
   const { newRunner, clock, viewStore } = scene()
   const progressStore = withHooks<ProgressStore>(viewStore.progressStore, {

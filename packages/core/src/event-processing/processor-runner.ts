@@ -117,6 +117,7 @@ export class ProcessorRunner {
     try {
       await this.#starting
     } catch (error) {
+      await this.#giveBack()
       this.#abort = undefined
       throw error
     } finally {
@@ -143,6 +144,8 @@ export class ProcessorRunner {
       // Whoever started it is told.
     }
     await this.#loop
+    // Stopped while it started, it may have asked for the processor already.
+    await this.#giveBack()
     this.#abort = undefined
     this.#loop = undefined
     this.#stopping = undefined
@@ -211,7 +214,7 @@ export class ProcessorRunner {
     const progress = await progressStore.readProgress(processorName)
     if (progress?.isPaused === true) {
       await this.#giveBack()
-      this.#enter('paused')
+      this.#restIn('paused')
       return false
     }
     const now = this.#options.clock.now()
@@ -221,7 +224,7 @@ export class ProcessorRunner {
     if (this.#claim === undefined) {
       // What the owner has done counts for whoever drains this one.
       this.#position = progress?.position ?? 0
-      this.#enter('waiting')
+      this.#restIn('waiting')
       return false
     }
     this.#leaseUntil = now + this.#options.leaseMs
@@ -446,6 +449,13 @@ export class ProcessorRunner {
     const [claim, progress] = [this.#claim, this.#progress]
     if (claim !== undefined && progress !== undefined) return { claim, progress }
     throw new Error(`Processor ${this.processor.processorName} works without a claim: this is a mistake in the runner.`)
+  }
+
+  /** The stores have answered, and others do the work: nothing is wrong here. */
+  #restIn(state: 'paused' | 'waiting'): void {
+    this.#failures = 0
+    this.#lastError = undefined
+    this.#enter(state)
   }
 
   #forgetFailures(): void {
