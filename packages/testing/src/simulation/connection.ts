@@ -77,7 +77,7 @@ export class Connection {
     if (this.#isCrashed) return never()
     const isFrozen = time.now() < this.#frozenUntil
     if (isFrozen) await time.sleep(this.#frozenUntil - time.now())
-    else if (chance.is(faultRate * 2)) await time.sleep(chance.between(0, 40))
+    else if (chance.is(faultRate * 2)) await time.sleep(chance.between(0, chance.oneOf([5, 40, 500])))
     if (this.#isCrashed && chance.is(0.5)) return never()
     const fault = chance.is(faultRate) ? chance.oneOf(['before', 'after', 'late']) : 'none'
     if (fault === 'late' && changes.includes(name)) {
