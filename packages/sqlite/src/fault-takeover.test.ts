@@ -15,6 +15,7 @@ const script = 'fault-suite/rival.ts'
 const seed = Number(process.env.CIM_SEED ?? Date.now() % 1_000_000)
 const rounds = Math.ceil(Number(process.env.CIM_KILLS ?? 80) / 20)
 const processors = ['LedgerView', 'WatcherView', 'Letters'] as const
+/** Longer than a take-over should take. */
 const endTimeoutMs = 60_000
 
 describe('a process that is stopped for longer than its lease', () => {
@@ -37,17 +38,18 @@ async function takeOver(parent: string, roundSeed: number, processor: Rival['pro
   const rival: Rival = { seed: roundSeed, processor }
   const fault = { point, occurrence: 1 + random(3), signal: 'SIGSTOP' } as const
   await using first = new Child(script, { args: [folder, JSON.stringify({ ...rival, fault })] })
+  const inTime = AbortSignal.timeout(endTimeoutMs)
   try {
-    await first.said('reached')
+    await first.said('reached', inTime)
     await using other = new Child(script, { args: [folder, JSON.stringify(rival)] })
-    await other.said('saved')
+    await other.said('saved', inTime)
     assert.ok(!first.lines.includes('refused'))
     first.signal('SIGCONT')
-    await first.said('refused')
+    await first.said('refused', inTime)
     // While it works, or when it has done everything.
-    if (random(2) === 0) await other.said('done')
+    if (random(2) === 0) await other.said('done', inTime)
     await other.kill()
-    assert.equal(await first.ended(AbortSignal.timeout(endTimeoutMs)), 0, first.errors)
+    assert.equal(await first.ended(inTime), 0, first.errors)
     await using viewStore = new SqliteViewStore({ path: join(folder, 'views.db') })
     const eventStore = await openRivalEvents(roundSeed)
     const effectsPath = join(folder, 'effects.jsonl')

@@ -60,9 +60,13 @@ export class Child implements AsyncDisposable {
     if (code !== 0) throw new Error(`The script ended with exit code ${code}: ${this.#errors}`)
   }
 
-  /** Waits until it has written a line that begins so. @throws {Error} with what it said when it ends before */
-  async said(beginning: string): Promise<void> {
-    while (!this.lines.some((line) => line.startsWith(beginning))) await this.wrote(this.lines.length + 1)
+  /**
+   * Waits until it has written a line that begins so.
+   * @throws {Error} with what it said when it ends before, or when it has not said it until the signal aborts
+   */
+  async said(beginning: string, signal: AbortSignal): Promise<void> {
+    const isSaid = (): boolean => this.lines.some((line) => line.startsWith(beginning))
+    while (!isSaid()) await this.#until(this.wrote(this.lines.length + 1), signal)
   }
 
   /** What it wrote to its standard error so far. */
@@ -76,14 +80,7 @@ export class Child implements AsyncDisposable {
    * @throws {Error} when it does not end until the signal aborts
    */
   async ended(signal: AbortSignal): Promise<number | NodeJS.Signals | null> {
-    const late = Promise.withResolvers<never>()
-    const tooLate = (): void => late.reject(new Error('The script does not end.', { cause: signal.reason }))
-    signal.addEventListener('abort', tooLate, { once: true })
-    try {
-      await Promise.race([this.#closed, late.promise])
-    } finally {
-      signal.removeEventListener('abort', tooLate)
-    }
+    await this.#until(this.#closed, signal)
     return this.#process.signalCode ?? this.#process.exitCode
   }
 
@@ -100,5 +97,20 @@ export class Child implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
+  }
+
+  async #until(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const tooLate = (): void => {
+      const message = `The script takes too long. It said: ${this.lines.join('; ')} ${this.#errors}`
+      late.reject(new Error(message, { cause: signal.reason }))
+    }
+    signal.addEventListener('abort', tooLate, { once: true })
+    if (signal.aborted) tooLate()
+    try {
+      await Promise.race([work, late.promise])
+    } finally {
+      signal.removeEventListener('abort', tooLate)
+    }
   }
 }

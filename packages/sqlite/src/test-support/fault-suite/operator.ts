@@ -3,6 +3,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Application, type DeadLetterSequence, isCimError, type ViewStore, viewKey } from '@cim/core'
+import { isBusy } from '../../sqlite-errors.ts'
 import type { Action } from './plan-life.ts'
 
 /** What an {@link Operator} needs. */
@@ -144,13 +145,26 @@ export class Operator {
 
   /** Somebody else writes in the file, and takes long. */
   async #holdUp(): Promise<void> {
-    const other = new DatabaseSync(this.#options.path)
+    const other = new DatabaseSync(this.#options.path, { timeout: 0 })
     try {
-      other.exec('PRAGMA busy_timeout = 1000; BEGIN IMMEDIATE')
+      await beginWhenFree(other)
       await delay(20)
       other.exec('ROLLBACK')
     } finally {
       other.close()
+    }
+  }
+}
+
+/** SQLite's own way to wait would keep the commit that it waits for, in this process, from being finished. */
+async function beginWhenFree(database: DatabaseSync): Promise<void> {
+  for (;;) {
+    try {
+      database.exec('BEGIN IMMEDIATE')
+      return
+    } catch (error) {
+      if (!isBusy(error)) throw error
+      await delay(1)
     }
   }
 }
