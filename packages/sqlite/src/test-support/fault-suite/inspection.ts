@@ -18,7 +18,7 @@ import { SqliteEventStore } from '../../sqlite-event-store.ts'
 import { SqliteViewStore } from '../../sqlite-view-store.ts'
 import { allEvents } from '../sample-events.ts'
 import { eventsInEffect, expectedViews, type LeftOut, overtaken } from './expected-views.ts'
-import { handledTypes, type LedgerView, ledgerOf, lettersOf, onlooker, watcherOf } from './ledger.ts'
+import { handledTypes, inlineLedger, type LedgerView, ledgerOf, lettersOf, onlooker, watcherOf } from './ledger.ts'
 
 /** What was found. */
 export interface Findings {
@@ -40,7 +40,9 @@ export async function inspect(folder: string, isFinished: boolean): Promise<Find
   const copy = `${folder}-copy`
   cpSync(folder, copy, { recursive: true })
   try {
-    await using eventStore = new SqliteEventStore({ path: join(copy, 'events.db') })
+    const inlineProjections = [inlineLedger()]
+    await using eventStore = new SqliteEventStore({ path: join(copy, 'events.db'), inlineProjections })
+    await checkInline(eventStore)
     await using viewStore = new SqliteViewStore({ path: join(copy, 'views.db') })
     return await inspectStores({ eventStore, viewStore, effectsPath: join(copy, 'effects.jsonl'), isFinished })
   } finally {
@@ -198,6 +200,16 @@ class Inspection {
       assert.fail(`effects on ${aggregateId} are first made in the order ${order.join()} of ${types.join()}`)
     }
   }
+}
+
+/** A view that is kept by the event store has always seen everything. */
+async function checkInline(eventStore: SqliteEventStore): Promise<void> {
+  const handled = (await allEvents(eventStore)).filter(
+    ({ eventType }) => eventType === 'Added' || eventType === 'Poisoned',
+  )
+  const rows = await eventStore.inlineViews?.viewStore.list(inlineLedger(), { limit: 10_000 })
+  const documents = new Map(rows?.map(({ id, view }) => [id, view as LedgerView]))
+  assert.deepEqual(sorted(documents), sorted(expectedViews(handled)), 'the in-line view holds what its events say')
 }
 
 function isWithin({ aggregateId, fromSequence, toSequence }: DeadLetterSequence, event: DomainEventEnvelope): boolean {

@@ -93,6 +93,17 @@ export function ledgerOf({ isMended, reach }: Circumstances): ProjectionDefiniti
   }) as unknown as ProjectionDefinition
 }
 
+/** A view that the event store keeps in the transactions of its appends. */
+export function inlineLedger(): ProjectionDefinition {
+  const handle = (entry: Entry, views: Parameters<typeof note>[1]): void => note(entry, views)
+  return defineProjection('InlineView', {
+    from: [entry],
+    schema: unchecked<LedgerView>(),
+    indexes: { kind: ({ kind }) => kind },
+    on: { Added: handle, Poisoned: handle },
+  }) as unknown as ProjectionDefinition
+}
+
 /** A projection with asynchronous handlers, some of which hang, or go on after they were given up. */
 export function watcherOf({ isMended, handlerTimeoutMs, reach }: Circumstances): ProjectionDefinition {
   const poison = poisonOf(isMended)

@@ -11,7 +11,7 @@ import { Application, isCimError } from '@cim/core'
 import { SqliteEventStore } from '../../sqlite-event-store.ts'
 import { SqliteViewStore } from '../../sqlite-view-store.ts'
 import { FaultPoints } from './fault-points.ts'
-import { entry, entryDefinition, ledgerOf, lettersOf, watcherOf } from './ledger.ts'
+import { entry, entryDefinition, inlineLedger, ledgerOf, lettersOf, watcherOf } from './ledger.ts'
 import { Operator } from './operator.ts'
 import { commandsOf, type Life, writersPerLife } from './plan-life.ts'
 
@@ -24,7 +24,9 @@ const points = new FaultPoints(life.fault)
 points.watchStatements()
 
 const path = join(folder, 'views.db')
-const eventStore = points.eventStore(new SqliteEventStore({ path: join(folder, 'events.db') }))
+const eventStore = points.eventStore(
+  new SqliteEventStore({ path: join(folder, 'events.db'), inlineProjections: [inlineLedger()] }),
+)
 const viewStore = points.viewStore(new SqliteViewStore({ path }))
 const handlerTimeoutMs = isLast ? 10_000 : 25
 const circumstances = {
