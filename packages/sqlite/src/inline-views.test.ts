@@ -173,6 +173,45 @@ describe('an in-line view', () => {
     }
   })
 
+  test('takes no change that a handler asks for after it has returned', async (context) => {
+    const late: unknown[] = []
+    const attempts: Promise<void>[] = []
+    const projection = defineProjection('Late', {
+      from: [account],
+      schema: anything<{ readonly sum: number }>(),
+      on: {
+        Deposited: ({ aggregateId, data }, views) => {
+          const add = () => views.update(aggregateId, (before) => ({ sum: (before?.sum ?? 0) + data.amount }))
+          add()
+          const later = async (): Promise<void> => {
+            await undefined
+            try {
+              add()
+            } catch (error) {
+              late.push(hasErrorCode(error, 'late-change'))
+            }
+          }
+          const attempt = later()
+          attempts.push(attempt)
+          // The first is refused for being asynchronous; the second keeps its views for later.
+          return data.amount === 100 ? attempt : undefined
+        },
+      },
+    })
+    await using store = new SqliteEventStore({ path: pathOf(context), inlineProjections: [projection as never] })
+    await assert.rejects(deposit(store, 'ada', 100), /asynchronous/)
+    await deposit(store, 'bob', 1)
+    await Promise.all(attempts)
+    await deposit(store, 'eve', 0)
+    await Promise.all(attempts)
+    const rows = await store.inlineViews?.viewStore.list(projection as never)
+    assert.deepEqual(rows, [
+      { id: 'bob', view: { sum: 1 } },
+      { id: 'eve', view: { sum: 0 } },
+    ])
+    assert.deepEqual(late, [true, true, true])
+  })
+
   test('always equals what its events make, whatever is refused', async (context) => {
     const amounts = fc.array(fc.constantFrom(0, 1, 2, 3, 13), { minLength: 1, maxLength: 3 })
     const appends = fc.array(fc.tuple(fc.constantFrom('ada', 'bob', 'eve'), amounts), { maxLength: 12 })

@@ -11,6 +11,7 @@ import {
   InlineProjectionError,
   InvalidDefinitionError,
   indexValuesOf,
+  LateChangeError,
   type ProjectionDefinition,
   type SubjectMatcher,
   subjectMatcher,
@@ -140,7 +141,7 @@ export class InlineViews {
     const { projection, slots } = view
     const first = undo.length
     const decoded = decodeEvent(event, projection.upcasters.get(event.aggregateType))
-    const handling = projection.project(decoded, this.#viewsOf(view, undo))
+    const handling = this.#whileOpen(view, event, undo, (views) => projection.project(decoded, views))
     if (handling !== undefined) {
       // Nobody may be left without an answer to its failure.
       handling.catch(() => undefined)
@@ -155,8 +156,27 @@ export class InlineViews {
     }
   }
 
-  #viewsOf(view: InlineView, undo: Undo[]): Views {
+  /** What a handler asks for after it has returned would be part of somebody else's transaction: it is refused. */
+  #whileOpen<TResult>(
+    view: InlineView,
+    { eventType }: DomainEventEnvelope,
+    undo: Undo[],
+    handle: (views: Views) => TResult,
+  ): TResult {
+    let isOpen = true
+    const assertOpen = (): void => {
+      if (!isOpen) throw new LateChangeError(`${view.projection.viewName}: the handler of ${eventType}`)
+    }
+    try {
+      return handle(this.#viewsOf(view, undo, assertOpen))
+    } finally {
+      isOpen = false
+    }
+  }
+
+  #viewsOf(view: InlineView, undo: Undo[], assertOpen: () => void): Views {
     const update = (id: string, change: (document: unknown) => unknown): void => {
+      assertOpen()
       const known = id.toWellFormed()
       const slot = view.slots.get(known)
       undo.push({ slots: view.slots, id: known, slot, after: slot?.after })
