@@ -19,6 +19,8 @@ export interface Settings {
   /** Appended in one run, by whoever is measured: at one appender, and at many. */
   readonly eventsPerRun: { readonly alone: number; readonly crowd: number }
   readonly largeStoreEvents: number
+  /** Of a backlog that memory must not grow with. */
+  readonly backlogEvents: number
   readonly openLoopSeconds: number
   readonly loads: number
   /** How long to make load over HTTP: so many seconds, or so many requests. */
@@ -40,6 +42,7 @@ const full: Settings = {
   // The event store writes its indexes in turns, one every 32,768 events at first: a run of many covers several turns.
   eventsPerRun: { alone: 10_000, crowd: 160_000 },
   largeStoreEvents: 1_000_000,
+  backlogEvents: 5_000_000,
   openLoopSeconds: 8,
   loads: 4_000,
   httpExtent: { duration: 8 },
@@ -59,6 +62,7 @@ const quick: Settings = {
   warmUpEvents: 12_000,
   eventsPerRun: { alone: 3_000, crowd: 30_000 },
   largeStoreEvents: 100_000,
+  backlogEvents: 200_000,
   openLoopSeconds: 2,
   loads: 1_000,
   httpExtent: { duration: 2 },
@@ -78,6 +82,7 @@ const tiny: Settings = {
   warmUpEvents: 40,
   eventsPerRun: { alone: 20, crowd: 100 },
   largeStoreEvents: 2_000,
+  backlogEvents: 4_000,
   openLoopSeconds: 0.1,
   loads: 20,
   httpExtent: { amount: 200 },

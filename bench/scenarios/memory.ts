@@ -6,8 +6,11 @@ import { runChild } from '../harness/child.ts'
 import { inRounds, pick } from '../harness/rounds.ts'
 import { ResultTable, type Scenario } from '../harness/scenario.ts'
 import { withDatabaseFile } from '../harness/scratch.ts'
+import type { FillOptions } from '../stores/fill-store.ts'
 
 const replay = join(import.meta.dirname, '..', 'children', 'replay.ts')
+const fill = join(import.meta.dirname, '..', 'children', 'fill-store.ts')
+const smallHeap = ['--max-old-space-size=160', '--max-semi-space-size=4']
 
 /** Scenario (h). */
 export const memory: Scenario = {
@@ -21,7 +24,8 @@ export const memory: Scenario = {
 - **open**: opens the large store and closes it.
 - **subscribe**: goes through all of its events with \`subscribe\`.
 - **catch up**: builds the view of *Catch-up of a projection*.
-- **small heap**: the same with \`--max-old-space-size=256 --max-semi-space-size=8\`. About 30 MB are alive at any time; how
+- **backlog**: the same over 5,000,000 events, five times as many.
+- **small heap**: the same with \`--max-old-space-size=160 --max-semi-space-size=4\`. About 30 MB are alive at any time; how
   much garbage Node lets pile up on top of it depends on the machine's memory, unless it is told.`,
   async run({ settings, folder, largeStore, say }) {
     const table = new ResultTable()
@@ -31,7 +35,7 @@ export const memory: Scenario = {
       for (const heap of ['', ', small heap'] as const) {
         const row = `${work}${heap}`
         say(row)
-        const nodeOptions = heap === '' ? [] : ['--max-old-space-size=256', '--max-semi-space-size=8']
+        const nodeOptions = heap === '' ? [] : smallHeap
         const { runs } = await inRounds(settings.longRounds, {
           runs: () =>
             withDatabaseFile(folder, async (view) => {
@@ -45,6 +49,19 @@ export const memory: Scenario = {
         table.add(row, 'whole run', 's', pick(runs, 'seconds'))
       }
     }
+    const row = 'backlog, small heap'
+    say(row)
+    const { aggregates, backlogEvents } = settings
+    await withDatabaseFile(folder, async (store) => {
+      const eventsPerAggregate = Math.ceil(backlogEvents / aggregates)
+      await runChild(fill, { path: store, aggregates, eventsPerAggregate, snapshotAt: 0 } satisfies FillOptions)
+      const { peakMb, seconds } = await withDatabaseFile(folder, (view) => {
+        const input: ReplayInput = { work: 'catch up', store, view }
+        return runChild<ReplayOutcome>(replay, { ...input }, { nodeOptions: smallHeap })
+      })
+      table.add(row, 'peak', 'MB', [peakMb], { atMost: 200 })
+      table.add(row, 'whole run', 's', [seconds])
+    })
     return table
   },
 }
