@@ -39,13 +39,13 @@ async function takeOver(parent: string, roundSeed: number, processor: Rival['pro
   const fault = { point, occurrence: 1 + random(3), signal: 'SIGSTOP' } as const
   await using first = new Child(script, { args: [folder, JSON.stringify({ ...rival, fault })] })
   const inTime = AbortSignal.timeout(endTimeoutMs)
+  let other: Child | undefined
   try {
     await first.said('reached', inTime)
-    await using other = new Child(script, { args: [folder, JSON.stringify(rival)] })
+    other = new Child(script, { args: [folder, JSON.stringify(rival)] })
     await other.said('saved', inTime)
     assert.ok(!first.lines.includes('refused'))
-    first.signal('SIGCONT')
-    await first.said('refused', inTime)
+    await continueUntil('refused', first, inTime)
     // While it works, or when it has done everything.
     if (random(2) === 0) await other.said('done', inTime)
     await other.kill()
@@ -55,7 +55,19 @@ async function takeOver(parent: string, roundSeed: number, processor: Rival['pro
     const effectsPath = join(folder, 'effects.jsonl')
     await inspectStores({ eventStore, viewStore, effectsPath, isFinished: true, hasReaction: processor === 'Letters' })
   } catch (error) {
-    const said = first.lines.join('\n')
-    throw new Error(`CIM_SEED=${seed}, ${JSON.stringify({ ...rival, fault })}, which said:\n${said}`, { cause: error })
+    const said = `the first said:\n${first.lines.join('\n')}\nand the other:\n${other?.lines.join('\n')}`
+    throw new Error(`CIM_SEED=${seed}, ${JSON.stringify({ ...rival, fault })}; ${said}`, { cause: error })
+  } finally {
+    await other?.kill()
+  }
+}
+
+/** Says it again and again: a stop may take effect only after it was announced, and would then outlast a single word. */
+async function continueUntil(line: string, child: Child, signal: AbortSignal): Promise<void> {
+  const again = setInterval(() => child.signal('SIGCONT'), 50)
+  try {
+    await child.said(line, signal)
+  } finally {
+    clearInterval(again)
   }
 }
