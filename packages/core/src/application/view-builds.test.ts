@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ViewNotReadyError } from '../errors/processing-errors.ts'
+import { nextTurn } from '../event-processing/next-turn.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
@@ -107,6 +108,69 @@ describe('a new version of a projection', () => {
 })
 
 describe('a rebuild', () => {
+  test('that is asked for twice at once is run once, and stops with its application', async () => {
+    const eventStore = new MemoryEventStore()
+    const viewStore = new MemoryViewStore()
+    const { application, builds } = open(balancesOf(1), { eventStore, viewStore })
+    await application.start()
+    await appendDeposits(eventStore, 'a-1', 5)
+    const keys = await Promise.all([builds.rebuild('BalanceView'), builds.rebuild('BalanceView')])
+    assert.deepEqual(keys, ['BalanceView@1.2', 'BalanceView@1.2'])
+    await application.processing.drain('BalanceView@1.2')
+    // One that asked for it and was refused would ask for a second time: it is claimed once.
+    assert.equal((await viewStore.progressStore.readProgress('BalanceView@1.2'))?.epoch, 1)
+    await application.stop()
+    assert.equal((await viewStore.progressStore.readProgress('BalanceView@1.2'))?.owner, undefined)
+  })
+
+  test('that begins while its application stops leaves nothing running', async () => {
+    const { application, builds } = open()
+    await application.start()
+    const [rebuilding] = await Promise.allSettled([builds.rebuild('BalanceView'), application.stop()])
+    assert.equal(rebuilding.status, 'rejected')
+    assert.ok(application.processors.every(({ state }) => state === 'stopped'))
+  })
+
+  test('that is dropped before it has caught up is not promoted', async () => {
+    const gate = Promise.withResolvers<void>()
+    let isGated = false
+    const slow = defineProjection('BalanceView', {
+      from: [account],
+      schema: view,
+      on: {
+        Deposited: async ({ aggregateId, data }, views) => {
+          if (isGated) await gate.promise
+          views.update(aggregateId, (before) => ({ owner: '', balance: (before?.balance ?? 0) + data.amount }))
+        },
+      },
+    })
+    const eventStore = new MemoryEventStore()
+    const viewStore = new MemoryViewStore()
+    const application = new Application({
+      eventStore,
+      viewStore,
+      aggregates: [accountDefinition],
+      projections: [slow as ProjectionDefinition],
+      processors: { batchSize: 1 },
+    })
+    await using _ = application
+    await application.start()
+    await appendDeposits(eventStore, 'a-1', 1, 2, 3)
+    await application.processing.drain('BalanceView@1')
+    isGated = true
+    const key = await application.viewBuilds.rebuild('BalanceView')
+    const promoting = assert.rejects(application.viewBuilds.promote('BalanceView', key), /no view build/)
+    // Everything is in memory: it waits for the build now.
+    await nextTurn()
+    const dropping = application.viewBuilds.drop('BalanceView', key)
+    gate.resolve()
+    await Promise.all([promoting, dropping])
+    assert.deepEqual(
+      (await application.viewBuilds.list()).map((build) => `${build.key} ${build.state}`),
+      ['BalanceView@1 live'],
+    )
+  })
+
   test('is read only once it is promoted, and can be rolled back', async () => {
     let factor = 1
     const { application, eventStore, builds, balance, states } = open(balancesOf(1, () => factor))

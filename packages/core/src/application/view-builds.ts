@@ -188,9 +188,7 @@ export class ViewBuilds {
     const view = await this.#buildOf(projection, key)
     const before = await this.#liveOf(viewName)
     if (before !== undefined && viewKey(before) === key) return
-    const runner = await this.#run(view)
-    await runner.drain({ signal: this.#signalWith(options.signal) })
-    this.#stopping.signal.throwIfAborted()
+    await this.#catchUp(view, await this.#run(view), this.#signalWith(options.signal))
     await viewStore.promoteView(view, before === undefined ? undefined : viewKey(before), now())
     this.#live.delete(viewName)
     if (before !== undefined && before.version === projection.version) await this.#halt(viewKey(before))
@@ -218,8 +216,23 @@ export class ViewBuilds {
   async drop(viewName: string, key: string): Promise<void> {
     const stored = (await this.#options.viewStore.listViews(viewName)).find((view) => viewKey(view) === key)
     if (stored === undefined) throw await this.#unknownBuild(viewName, key)
+    const view = this.#running.get(key)?.view
     if (stored.state !== 'live') await this.#halt(key)
-    await this.#options.viewStore.dropView(stored)
+    try {
+      await this.#options.viewStore.dropView(stored)
+    } catch (error) {
+      // Promoted meanwhile, or not dropped for another reason: it has to be kept up to date further.
+      if (view !== undefined && !this.#stopping.signal.aborted) await this.#run(view)
+      throw error
+    }
+  }
+
+  /** @throws {UnknownNameError} when the build is dropped meanwhile: it may never become live half-built */
+  async #catchUp(view: ProjectionDefinition, runner: ProcessorRunner, signal: AbortSignal): Promise<void> {
+    await runner.drain({ signal })
+    signal.throwIfAborted()
+    const key = viewKey(view)
+    if (this.#running.get(key)?.runner !== runner) throw await this.#unknownBuild(view.viewName, key)
   }
 
   /** Runs a new view, and promotes it once it has caught up. */
@@ -231,9 +244,8 @@ export class ViewBuilds {
     const runner = await this.#run(view)
     const { signal } = this.#stopping
     this.#promotions.push(
-      runner
-        .drain({ signal })
-        .then(() => (signal.aborted ? undefined : this.#promoteFirst(view)))
+      this.#catchUp(view, runner, signal)
+        .then(() => this.#promoteFirst(view))
         .catch(() => undefined),
     )
   }
@@ -262,6 +274,9 @@ export class ViewBuilds {
       return known.runner
     }
     await this.#options.viewStore.openView(view)
+    // Nothing may run that nobody would stop, and nothing twice.
+    this.#stopping.signal.throwIfAborted()
+    if (this.#running.has(key)) return this.#run(view)
     const runner = this.#options.createRunner(view)
     this.#running.set(key, { view, runner })
     try {
