@@ -102,6 +102,7 @@ export class Application implements AsyncDisposable {
       now,
     })
     this.reactions = new Reactions({
+      eventStore,
       reactions: options.reactions ?? [],
       createRunner: (reaction) =>
         createRunner(new ReactionProcessor(reaction, viewStore.progressStore, handling), { startAt: reaction.startAt }),

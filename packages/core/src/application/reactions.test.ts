@@ -49,6 +49,9 @@ describe('the reactions of an application', () => {
     await appendDeposits(eventStore, 'a-1', 1, 2)
     await drained()
     const { reactions } = application
+    const beyond = { position: 3, confirm: 'DepositLetter', mayRepeatEffects: true } as const
+    const tooFar = (await errorOf(reactions.reset('DepositLetter', beyond), 'validation')) as ValidationError
+    assert.deepEqual(tooFar.issues, [{ pointer: '/position', message: 'must be 2 at most, the newest event' }])
     const wrong = { position: 0, confirm: 'Letter', mayRepeatEffects: false as never }
     const error = (await errorOf(reactions.reset('DepositLetter', wrong), 'validation')) as ValidationError
     assert.deepEqual(

@@ -4,9 +4,11 @@ import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { UnknownNameError, ValidationError } from '../errors/input-errors.ts'
 import type { ProcessorRunner } from '../event-processing/processor-runner.ts'
 import type { ReactionDefinition } from '../event-processing/reaction.ts'
+import type { EventStore } from '../event-store/event-store.ts'
 
 /** What {@link Reactions} needs. */
 export interface ReactionsOptions {
+  readonly eventStore: EventStore
   readonly reactions: readonly ReactionDefinition[]
   /** Makes the runner of one reaction. */
   readonly createRunner: (reaction: ReactionDefinition) => ProcessorRunner
@@ -27,9 +29,11 @@ export interface ResetOptions {
 /** Owns the runner of each reaction. */
 export class Reactions {
   readonly #runners: ReadonlyMap<string, ProcessorRunner>
+  readonly #eventStore: EventStore
   readonly #now: () => number
 
-  constructor({ reactions, createRunner, now }: ReactionsOptions) {
+  constructor({ eventStore, reactions, createRunner, now }: ReactionsOptions) {
+    this.#eventStore = eventStore
     this.#runners = new Map(reactions.map((reaction) => [reaction.reactionName, createRunner(reaction)]))
     this.#now = now
   }
@@ -49,7 +53,7 @@ export class Reactions {
   /**
    * Lets a reaction handle events again. Its handlers are told that these are replays. Its dead letters are forgotten.
    * @throws {UnknownNameError} when there is no such reaction
-   * @throws {ValidationError} when it is not said twice
+   * @throws {ValidationError} when it is not said twice, or the position lies beyond the newest event
    * @throws {ProcessorOwnedError} when another process runs it
    */
   async reset(reactionName: string, options: ResetOptions): Promise<void> {
@@ -57,7 +61,12 @@ export class Reactions {
     if (runner === undefined) throw new UnknownNameError('unknown-processor', reactionName, this.#runners.keys())
     checkOptions('reset', options, ['position', 'confirm', 'mayRepeatEffects'])
     checkWholeNumber('reset', 'position', options.position, { least: 0 })
+    // From beyond the end it could never start again.
+    const head = await this.#eventStore.headPosition()
     const issues = [
+      ...(options.position <= head
+        ? []
+        : [{ pointer: '/position', message: `must be ${head} at most, the newest event` }]),
       ...(options.confirm === reactionName ? [] : [{ pointer: '/confirm', message: `must be '${reactionName}'` }]),
       ...(options.mayRepeatEffects === true
         ? []
