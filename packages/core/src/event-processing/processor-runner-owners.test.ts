@@ -8,6 +8,26 @@ import { nothingSeen } from './seen-events.ts'
 
 const failures = { retryDelay: { firstMs: 10, mostMs: 100 } }
 
+describe('a runner whose clock is set back', () => {
+  test('goes on to show signs of life, and sees what others ask of it', async () => {
+    const { newRunner, deposit, views, clock, progressStore } = scene()
+    let setBackMs = 0
+    const now = () => clock.now() - setBackMs
+    const runner = newRunner({ leaseMs: 900, clock: { now, schedule: clock.schedule } })
+    await deposit('a')
+    await runner.start()
+    await clock.pass(400)
+    setBackMs = 3_600_000
+    await clock.pass(400)
+    await progressStore.setPaused(processorName, true)
+    await clock.pass(900)
+    assert.equal(runner.status.state, 'paused')
+    const progress = await progressStore.readProgress(processorName)
+    assert.deepEqual([progress?.owner, progress?.position, await views()], [undefined, 1, { a: [1] }])
+    await runner.stop()
+  })
+})
+
 describe('two runners of one processor', () => {
   test('do not work at once: the other takes over soon after the first gives it back', async () => {
     const { newRunner, deposit, views, clock } = scene()

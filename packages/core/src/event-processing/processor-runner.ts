@@ -298,13 +298,21 @@ export class ProcessorRunner {
 
   /** How long nothing but a new event need be looked at. */
   #idleMs(): number {
-    const now = this.#options.clock.now()
-    return Math.max(0, Math.min(this.#leaseUntil - (this.#options.leaseMs * 2) / 3, this.#held.dueAt) - now)
+    const { clock, leaseMs } = this.#options
+    const leftMs = Math.min(this.#leaseUntil - (leaseMs * 2) / 3, this.#held.dueAt) - clock.now()
+    return Math.max(0, Math.min(leftMs, leaseMs / 3))
+  }
+
+  /** A clock that was set back must not keep it from looking at what others ask: more than a whole lease is left then. */
+  #isSignDue(): boolean {
+    const { clock, leaseMs } = this.#options
+    const now = clock.now()
+    return now >= this.#leaseUntil - (leaseMs * 2) / 3 || now < this.#leaseUntil - leaseMs
   }
 
   /** Shows a sign of life, and tries again what is due. @returns false when it is to be asked for, and read, anew */
   async #tend(signal: AbortSignal): Promise<boolean> {
-    if (this.#isAwaited || this.#options.clock.now() >= this.#leaseUntil - (this.#options.leaseMs * 2) / 3) {
+    if (this.#isAwaited || this.#isSignDue()) {
       this.#isAwaited = false
       const progress = await this.#showSignOfLife()
       this.#headPosition = await this.#options.eventStore.headPosition()
