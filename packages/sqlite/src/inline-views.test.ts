@@ -97,10 +97,16 @@ describe('an in-line view', () => {
     }
     const past = await application.query(getBalance, { id: 'ada' }, { asOf: { position: 3 } })
     assert.equal(past?.balance, 6)
+    const watched = application.watch(getBalance.query({ id: 'ada' }))[Symbol.asyncIterator]()
+    assert.deepEqual((await watched.next()).value?.result, await application.query(getBalance, { id: 'ada' }))
+    await application.dispatch(account.command('Deposit', { amount: 60 }, { aggregateId: account.id('ada') }))
+    const { value: changed } = await watched.next()
+    assert.deepEqual([(changed?.result as Balance | undefined)?.balance, changed?.position], [100, 21])
+    await watched.return?.()
     await using branch = await application.branch({ position: 5 })
     await branch.dispatch(account.command('Deposit', { amount: 100 }, { aggregateId: account.id('ada') }))
     assert.equal((await branch.query(getBalance, { id: 'ada' }, { afterPosition: 6 }))?.balance, 110)
-    assert.equal((await application.query(getBalance, { id: 'ada' }))?.balance, 40)
+    assert.equal((await application.query(getBalance, { id: 'ada' }))?.balance, 100)
     assert.equal(await inlineViews.viewStore.count(balances, 'parity', 0), 1)
   })
 

@@ -123,7 +123,11 @@ export class Application implements AsyncDisposable {
       liveView: (projection, wait) => this.viewBuilds.liveView(projection, wait),
       pastViews: this.#pastViews,
     })
-    this.#liveQueries = new LiveQueries({ viewStore, queryHandler: this.#queryHandler })
+    this.#liveQueries = new LiveQueries({
+      viewStore,
+      queryHandler: this.#queryHandler,
+      ...(options.inlineViews === undefined ? undefined : { inlineViews: options.inlineViews }),
+    })
   }
 
   /** Starts every processor from its checkpoint. @see {@link ViewBuilds.start} */

@@ -5,11 +5,13 @@ import { InvalidOptionError } from '../errors/input-errors.ts'
 import { LiveQuery, type LiveResult } from './live-query.ts'
 import type { Query } from './query.ts'
 import type { QueryHandler } from './query-handler.ts'
-import type { ViewStore } from './view-store.ts'
+import { type InlineViewSource, type ViewDefinition, type ViewStore, viewKey } from './view-store.ts'
 
 /** What {@link LiveQueries} need. */
 export interface LiveQueriesOptions {
   readonly viewStore: ViewStore
+  /** Views that the event store keeps: each append counts as a change of them. */
+  readonly inlineViews?: InlineViewSource
   readonly queryHandler: Pick<QueryHandler, 'handle'>
   /** Evaluations of one query begin so many milliseconds apart at least; 50 when left out. */
   readonly intervalMs?: number
@@ -20,6 +22,7 @@ export interface LiveQueriesOptions {
 /** Wakes those queries whose views have changed. Does nothing while there are none. */
 export class LiveQueries {
   readonly #viewStore: ViewStore
+  readonly #inlineViews: InlineViewSource | undefined
   readonly #queryHandler: Pick<QueryHandler, 'handle'>
   readonly #intervalMs: number
   readonly #pollMs: number
@@ -27,8 +30,9 @@ export class LiveQueries {
   #stopListening: (() => void) | undefined
 
   constructor(options: LiveQueriesOptions) {
-    checkOptions('LiveQueries', options, ['viewStore', 'queryHandler', 'intervalMs', 'pollMs'])
+    checkOptions('LiveQueries', options, ['viewStore', 'inlineViews', 'queryHandler', 'intervalMs', 'pollMs'])
     this.#viewStore = options.viewStore
+    this.#inlineViews = options.inlineViews
     this.#queryHandler = options.queryHandler
     this.#intervalMs = checkWholeNumber('LiveQueries', 'intervalMs', options.intervalMs ?? 50, { least: 0 })
     this.#pollMs = checkWholeNumber('LiveQueries', 'pollMs', options.pollMs ?? 1000, { least: 1 })
@@ -62,7 +66,7 @@ export class LiveQueries {
     const { afterPosition: _, waitMs: __, ...later } = query
     const end = (): void => live.end()
     const live = new LiveQuery({
-      viewStore: this.#viewStore,
+      viewStore: { getCheckpoint: (view) => (this.#inlineStoreOf(view) ?? this.#viewStore).getCheckpoint(view) },
       intervalMs: this.#intervalMs,
       answer: (observe, isFirst, ended) =>
         this.#queryHandler.handle(isFirst ? query : later, { signal: ended, observe }),
@@ -91,6 +95,24 @@ export class LiveQueries {
       stopped.abort()
     }
     void this.#lookForMore(heard, stopped.signal)
+    void this.#followInline(stopped.signal)
+  }
+
+  #inlineStoreOf(view: ViewDefinition): InlineViewSource['viewStore'] | undefined {
+    const inline = this.#inlineViews
+    return inline?.projections.some((one) => viewKey(one) === viewKey(view)) === true ? inline.viewStore : undefined
+  }
+
+  /** An append may change any in-line view. */
+  async #followInline(signal: AbortSignal): Promise<void> {
+    const inline = this.#inlineViews
+    if (inline === undefined) return
+    const names = new Set(inline.projections.map(({ viewName }) => viewName))
+    while (!signal.aborted) {
+      await inline.viewStore.committed.wait(inline.viewStore.committed.count, { signal })
+      if (signal.aborted) return
+      for (const live of this.#open) if (live.viewNames.some((viewName) => names.has(viewName))) live.expire()
+    }
   }
 
   /** Looks after changes that are not told: of other processes, of builds that are promoted, of stores that tell none. */
@@ -114,6 +136,7 @@ export class LiveQueries {
 
   async #look(): Promise<void> {
     const viewNames = new Set([...this.#open].flatMap(({ viewNames }) => viewNames))
+    for (const { viewName } of this.#inlineViews?.projections ?? []) viewNames.delete(viewName)
     for (const viewName of viewNames) {
       try {
         const builds = await this.#viewStore.listViews(viewName)

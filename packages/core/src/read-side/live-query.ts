@@ -16,7 +16,7 @@ export interface LiveResult<TResult = unknown> {
 
 /** What a {@link LiveQuery} needs. */
 export interface LiveQueryOptions {
-  readonly viewStore: ViewStore
+  readonly viewStore: Pick<ViewStore, 'getCheckpoint'>
   /** Answers the query. `isFirst` is true until it has once been answered. */
   readonly answer: (
     observe: (readable: ReadableView) => Promise<ReadableView>,

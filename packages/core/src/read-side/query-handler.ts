@@ -141,7 +141,8 @@ export class QueryHandler {
         return async (): Promise<ReadableView> => {
           // It is as new as the event store; only a position that does not exist yet is waited for.
           await waitForPosition(inline.viewStore, projection, consistency)
-          return { viewStore: inline.viewStore, view: projection }
+          const readable = { viewStore: inline.viewStore, view: projection }
+          return observe === undefined ? readable : observe(readable)
         }
       }
       return async (): Promise<ReadableView> => {
