@@ -72,4 +72,46 @@ describe('the reactions of an application', () => {
       [3, false],
     ])
   })
+
+  test('that give up because the application stops have not failed: their events come again', async () => {
+    const begun = Promise.withResolvers<void>()
+    const told: number[] = []
+    let isPatient = true
+    const letter = defineReaction('DepositLetter', {
+      from: [account],
+      startAt: 'beginning',
+      on: {
+        Deposited: async ({ position }, { signal }) => {
+          if (isPatient) {
+            begun.resolve()
+            await new Promise((_, reject) => {
+              signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+            })
+          }
+          told.push(position)
+        },
+      },
+    })
+    const [eventStore, viewStore] = [new MemoryEventStore(), new MemoryViewStore()]
+    await appendDeposits(eventStore, 'a-1', 1, 2)
+    await appendDeposits(eventStore, 'a-2', 3)
+    const failed: unknown[] = []
+    const newApplication = () =>
+      new Application({
+        eventStore,
+        viewStore,
+        aggregates: [accountDefinition],
+        reactions: [letter],
+        processors: { failures: { maxAttempts: 1 }, onError: (error) => void failed.push(error) },
+      })
+    const stopped = newApplication()
+    await stopped.start()
+    await begun.promise
+    await stopped.stop()
+    isPatient = false
+    await using next = newApplication()
+    await next.start()
+    await next.processing.drain('DepositLetter')
+    assert.deepEqual([told, failed, next.processors[0]?.heldSequences], [[1, 2, 3], [], 0])
+  })
 })

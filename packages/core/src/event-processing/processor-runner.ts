@@ -202,7 +202,7 @@ export class ProcessorRunner {
         this.#enter(this.#failures === 0 ? 'running' : 'retrying')
         await this.#follow(signal)
       } catch (error) {
-        await this.#recover(error, signal)
+        if (!signal.aborted || error !== signal.reason) await this.#recover(error, signal)
       }
     }
     await this.#giveBack()

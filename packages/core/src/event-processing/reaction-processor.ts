@@ -55,18 +55,25 @@ export class ReactionProcessor implements EventProcessor {
     return (await this.progressStore.readProgress(this.processorName))?.position ?? 0
   }
 
-  /** Every effect is made at once, so there is always one to save. */
+  /**
+   * Every effect is made at once, so there is always one to save. A handler that gives up because the processor stops has not
+   * failed: nothing more is begun then, and the batch comes again.
+   * @throws the signal's reason when that happens
+   */
   async process(events: readonly DomainEventEnvelope[], context: ProcessContext): Promise<ProcessResult> {
     const failures = new Map<string, EventFailure>()
+    let isInterrupted = false
     await runInLanes(events, this.#concurrency, async (event) => {
       const key = aggregateKey(event)
-      if (failures.has(key)) return
+      if (isInterrupted || failures.has(key)) return
       try {
         await this.#react(event, context)
       } catch (error) {
+        isInterrupted ||= context.signal.aborted
         failures.set(key, { event, error })
       }
     })
+    if (isInterrupted) throw context.signal.reason
     return { unsavedEffects: events.length === 0 ? 0 : Number.POSITIVE_INFINITY, failures: [...failures.values()] }
   }
 
