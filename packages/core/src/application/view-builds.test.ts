@@ -245,4 +245,25 @@ describe('a rebuild', () => {
     isOver = true
     await load
   })
+
+  test('that another application has promoted is run by whoever reads it, when that one has ended', async () => {
+    const { eventStore, viewStore, ...first } = open()
+    await using _ = first.application
+    await first.application.start()
+    const second = open(balancesOf(1), { eventStore, viewStore })
+    await second.application.start()
+    const key = await second.builds.rebuild('BalanceView')
+    await second.builds.promote('BalanceView', key)
+    await second.application.stop()
+    await appendDeposits(eventStore, 'a-1', 5)
+    // What was read before is remembered for a second at most.
+    for (;;) {
+      await first.balance({ afterPosition: 1, waitMs })
+      const running = first.application.processors.map(({ processorName }) => processorName)
+      if (running.includes(key)) break
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    await appendDeposits(eventStore, 'a-1', 6)
+    assert.equal(await first.balance({ afterPosition: 2, waitMs }), 11)
+  })
 })

@@ -47,6 +47,7 @@ export class ViewBuilds {
   readonly #running = new Map<string, Running>()
   readonly #live = new Map<string, { readonly view: ViewDefinition; readonly until: number }>()
   #stopping = new AbortController()
+  #isStarted = false
   #promotions: Promise<void>[] = []
 
   constructor(options: ViewBuildsOptions) {
@@ -76,9 +77,11 @@ export class ViewBuilds {
         else await this.#run(view)
       }
     }
+    this.#isStarted = true
   }
 
   async stop(): Promise<void> {
+    this.#isStarted = false
     this.#stopping.abort()
     await Promise.all(this.runners.map((runner) => runner.stop()))
     await Promise.all(this.#promotions)
@@ -96,19 +99,20 @@ export class ViewBuilds {
     projection: ProjectionDefinition,
     wait: { readonly waitMs: number; readonly signal?: AbortSignal },
   ): Promise<ViewDefinition> {
-    const { viewStore, eventStore, now } = this.#options
+    const { viewStore, eventStore } = this.#options
     const deadline = performance.now() + wait.waitMs
     for (;;) {
       const known = this.#live.get(projection.viewName)
-      if (known !== undefined && now() < known.until) return known.view
+      if (known !== undefined && performance.now() < known.until) return known.view
       const seen = viewStore.committed.count
       const builds = await this.#buildsOf(projection)
       const readable = newestReadable(builds)
       if (readable !== undefined) {
         const view = { ...projection, build: readable.build }
-        this.#live.set(projection.viewName, { view, until: now() + liveForMs })
-        // A build that another process has made is not known to the store's connection yet.
+        this.#live.set(projection.viewName, { view, until: performance.now() + liveForMs })
+        // A build that another process has made is not known to the store's connection yet, and nobody may be left to run it.
         await viewStore.openView(view)
+        if (this.#isStarted) await this.#run(view)
         return view
       }
       wait.signal?.throwIfAborted()
