@@ -25,6 +25,8 @@ export interface HeldEventsOptions {
 export class HeldEvents {
   readonly #options: HeldEventsOptions
   #sequences = new Map<string, DeadLetterSequence>()
+  /** The ids of all of these, and perhaps more. */
+  #ids = new Set<string>()
   readonly #changed = new Map<string, AggregateRef>()
   /** No attempt is due before: milliseconds since 1970. */
   #dueAt = Number.POSITIVE_INFINITY
@@ -57,6 +59,7 @@ export class HeldEvents {
       after = page.next
     }
     this.#sequences = sequences
+    this.#ids = new Set(Array.from(sequences.values(), ({ aggregateId }) => aggregateId))
     this.#changed.clear()
     this.#dueAt = Number.NEGATIVE_INFINITY
   }
@@ -65,6 +68,8 @@ export class HeldEvents {
   holdBack(events: readonly DomainEventEnvelope[]): readonly DomainEventEnvelope[] {
     if (this.#sequences.size === 0) return events
     return events.filter((event) => {
+      // Most aggregates are told apart by their ids alone, without a key being made.
+      if (!this.#ids.has(event.aggregateId)) return true
       const held = this.#sequences.get(aggregateKey(event))
       if (held === undefined) return true
       const { sequence: toSequence, position: toPosition } = event
@@ -183,6 +188,7 @@ export class HeldEvents {
   #put(sequence: DeadLetterSequence): void {
     const key = aggregateKey(sequence)
     this.#sequences.set(key, sequence)
+    this.#ids.add(sequence.aggregateId)
     this.#changed.set(key, sequence)
     if (sequence.nextAttemptAt !== undefined) this.#dueAt = Math.min(this.#dueAt, Date.parse(sequence.nextAttemptAt))
   }

@@ -393,7 +393,6 @@ export class ProcessorRunner {
 
   /** Processes the events of an aggregate that is held back, as far as that goes. */
   async #retry(due: DeadLetterSequence, signal: AbortSignal): Promise<void> {
-    if (this.#reached > this.#position) await this.#save(this.#reached)
     for (let fromVersion = due.fromSequence; ; ) {
       const sequence = this.#held.get(due)
       if (sequence === undefined) return
@@ -417,7 +416,8 @@ export class ProcessorRunner {
         const before = events.filter((event) => event.sequence < failure.event.sequence)
         this.#held.failAgain(sequence, failure, before.length)
       }
-      await this.#save(this.#position)
+      // Over a backlog it is saved with everything else: a commit for each attempt would hold up all others.
+      if (this.#reached === this.#position) await this.#save(this.#position)
       if (failure !== undefined || last.sequence >= toVersion) return
       fromVersion = last.sequence + 1
     }
