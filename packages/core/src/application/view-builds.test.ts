@@ -84,6 +84,24 @@ describe('a view that was never built', () => {
     assert.equal(await waiting, 3)
     assert.deepEqual(await states(), ['BalanceView@1 live'])
   })
+
+  test('becomes live in spite of a store that fails for a while when it should', async () => {
+    const eventStore = new MemoryEventStore()
+    await appendDeposits(eventStore, 'a-1', 1, 2)
+    const memory = new MemoryViewStore()
+    let attempts = 0
+    const viewStore = withHooks<ViewStore>(memory, {
+      promoteView: async (...promotion) => {
+        if (++attempts <= 2) throw new Error('The disk is full.')
+        await memory.promoteView(...promotion)
+      },
+    })
+    const { application, balance } = open(balancesOf(1), { eventStore, viewStore })
+    await using _ = application
+    await application.start()
+    assert.equal(await balance({ waitMs }), 3)
+    assert.equal(attempts, 3)
+  })
 })
 
 describe('a new version of a projection', () => {

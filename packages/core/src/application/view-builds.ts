@@ -39,6 +39,8 @@ interface Running {
 
 /** Another process may promote a build: its decision is noticed after so many milliseconds. */
 const liveForMs = 1000
+/** Before a promotion that failed is tried again. */
+const promoteAgainMs = 1000
 
 /** Knows every build of every view, and runs those that have to be kept up to date. */
 export class ViewBuilds {
@@ -246,12 +248,23 @@ export class ViewBuilds {
     // Nothing to catch up with: it is ready before anybody asks.
     if ((await viewStore.getCheckpoint(view)) >= (await eventStore.headPosition())) await this.#promoteFirst(view)
     const runner = await this.#run(view)
-    const { signal } = this.#stopping
-    this.#promotions.push(
-      this.#catchUp(view, runner, signal)
-        .then(() => this.#promoteFirst(view))
-        .catch(() => undefined),
-    )
+    this.#promotions.push(this.#promoteOnceReady(view, runner, this.#stopping.signal))
+  }
+
+  /** Tries again while the store fails: a view that nobody promotes could not be read before the next start. */
+  async #promoteOnceReady(view: ProjectionDefinition, runner: ProcessorRunner, signal: AbortSignal): Promise<void> {
+    const { committed } = this.#options.viewStore
+    while (!signal.aborted && this.#running.get(viewKey(view))?.runner === runner) {
+      const seen = committed.count
+      try {
+        await this.#catchUp(view, runner, signal)
+        await this.#promoteFirst(view)
+        return
+      } catch {
+        // Stopped or dropped, which ends the loop, or a failure of the store, which its processor meets and tells of too.
+        await committed.wait(seen, { signal, timeoutMs: promoteAgainMs })
+      }
+    }
   }
 
   async #promoteFirst(view: ProjectionDefinition): Promise<void> {
