@@ -1,0 +1,104 @@
+/** The right of one runner to run its processor, for as long as it shows signs of life. */
+
+import { createUuidGenerator } from '../event-store/uuid.ts'
+import type { CheckedRunnerOptions } from './processor-runner-options.ts'
+import type { ProcessorClaim, ProcessorProgress } from './progress-store.ts'
+
+const newOwner = createUuidGenerator()
+
+/** Asks for a processor, keeps it, and gives it back. */
+export class ProcessorLease {
+  readonly #options: CheckedRunnerOptions
+  readonly #owner: string = newOwner()
+  #claim: ProcessorClaim | undefined
+  #leaseUntil = 0
+
+  constructor(options: CheckedRunnerOptions) {
+    this.#options = options
+  }
+
+  /** @throws {Error} when this runner does not have the processor */
+  get claim(): ProcessorClaim {
+    if (this.#claim !== undefined) return this.#claim
+    const { processorName } = this.#options.processor
+    throw new Error(`Processor ${processorName} works without a claim: this is a mistake in the runner.`)
+  }
+
+  /** @returns the progress of the processor, undefined while another runner has it */
+  async ask(): Promise<ProcessorProgress | undefined> {
+    const { processorName, progressStore } = this.#options.processor
+    const { clock, leaseMs } = this.#options
+    const now = clock.now()
+    const request = { owner: this.#owner, now, leaseMs, startPosition: await this.#startPosition() }
+    this.#claim = await progressStore.claimProcessor(processorName, request)
+    if (this.#claim === undefined) return undefined
+    this.#leaseUntil = now + leaseMs
+    return await progressStore.readProgress(processorName)
+  }
+
+  async #startPosition(): Promise<number> {
+    const { eventStore, startAt } = this.#options
+    if (startAt === 'beginning') return 0
+    const head = await eventStore.headPosition()
+    return startAt === 'now' ? head : Math.min(startAt, head)
+  }
+
+  /** Shows a sign of life. @returns the progress as others see it */
+  async renew(): Promise<ProcessorProgress> {
+    const leaseUntil = this.renewedUntil()
+    const progress = await this.#options.processor.progressStore.renewClaim(this.claim, leaseUntil)
+    this.#leaseUntil = leaseUntil
+    return progress
+  }
+
+  /** @returns until when a sign of life would keep the processor: a save is one */
+  renewedUntil(): number {
+    return this.#options.clock.now() + this.#options.leaseMs
+  }
+
+  /** A save has kept the processor. */
+  renewed(leaseUntil: number): void {
+    this.#leaseUntil = leaseUntil
+  }
+
+  async giveBack(): Promise<void> {
+    const claim = this.#claim
+    this.#claim = undefined
+    try {
+      if (claim !== undefined) await this.#options.processor.progressStore.releaseClaim(claim)
+    } catch {
+      // The claim ends by itself.
+    }
+  }
+
+  /** Milliseconds until the next sign of life is due. */
+  dueInMs(): number {
+    const { clock, leaseMs } = this.#options
+    return this.#leaseUntil - (leaseMs * 2) / 3 - clock.now()
+  }
+
+  /** A clock that was set back must not keep it from looking at what others ask: more than a whole lease is left then. */
+  isSignDue(): boolean {
+    const { clock, leaseMs } = this.#options
+    return this.dueInMs() <= 0 || clock.now() < this.#leaseUntil - leaseMs
+  }
+
+  /** Shows signs of life as long as the work takes: else another runner would begin the same work. */
+  async keepDuring<TResult>(work: () => Promise<TResult>): Promise<TResult> {
+    const { clock, leaseMs } = this.#options
+    let cancel = (): void => undefined
+    const beat = (): void => {
+      cancel = clock.schedule(() => {
+        // When it fails, the save will fail too.
+        this.renew().catch(() => undefined)
+        beat()
+      }, leaseMs / 3)
+    }
+    beat()
+    try {
+      return await work()
+    } finally {
+      cancel()
+    }
+  }
+}

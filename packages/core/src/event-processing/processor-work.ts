@@ -1,0 +1,194 @@
+/** What the owner of a processor does: processes batches, tries again what is held back, and saves. */
+
+import { DeadLettersChangedError } from '../errors/processing-errors.ts'
+import { CheckpointAheadError, StoreCorruptError } from '../errors/store-errors.ts'
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import type { EventBatch } from '../event-store/event-store.ts'
+import { type SubjectMatcher, subjectMatcher } from '../event-store/subject-pattern.ts'
+import type { DeadLetterSequence } from './dead-letter.ts'
+import type { EventFailure, EventProcessor, ProcessContext, ProcessResult } from './event-processor.ts'
+import { HeldEvents } from './held-events.ts'
+import type { ProcessorGauge } from './processor-gauge.ts'
+import type { ProcessorLease } from './processor-lease.ts'
+import type { CheckedRunnerOptions } from './processor-runner-options.ts'
+import type { ProcessorStatus } from './processor-status.ts'
+import type { ProcessorProgress } from './progress-store.ts'
+import { withSeen } from './seen-events.ts'
+
+/** Effects wait in memory until they are saved: not more than about so many. */
+const mostUnsavedEffects = 20_000
+/** Aggregates that are tried again between two batches. */
+const mostRetriesPerTurn = 20
+
+/** Owns what is processed and not yet saved. */
+export class ProcessorWork {
+  readonly #options: CheckedRunnerOptions
+  readonly #processor: EventProcessor
+  readonly #lease: ProcessorLease
+  readonly #gauge: ProcessorGauge
+  readonly #matches: SubjectMatcher
+  readonly #held: HeldEvents
+  /** As stored, but for what this runner has seen since. */
+  #progress: ProcessorProgress | undefined
+
+  constructor(options: CheckedRunnerOptions, lease: ProcessorLease, gauge: ProcessorGauge) {
+    const { processor, failures, mostHeldSequences, clock, random } = options
+    this.#options = options
+    this.#processor = processor
+    this.#lease = lease
+    this.#gauge = gauge
+    this.#matches = subjectMatcher(processor.subjectPatterns)
+    this.#held = new HeldEvents({
+      processorName: processor.processorName,
+      policy: failures,
+      mostSequences: mostHeldSequences,
+      now: clock.now,
+      random,
+    })
+  }
+
+  get status(): ProcessorStatus {
+    return this.#gauge.status(this.#held.size)
+  }
+
+  /** When the next attempt is due, in milliseconds since 1970. */
+  get dueAt(): number {
+    return this.#held.dueAt
+  }
+
+  /** @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store */
+  async readCheckpoint(): Promise<void> {
+    const position = await this.#processor.getCheckpoint()
+    this.#gauge.moveTo(position)
+    const headPosition = await this.#options.eventStore.headPosition()
+    this.#gauge.headIsAt(headPosition)
+    if (position > headPosition) {
+      throw new CheckpointAheadError(this.#processor.processorName, position, headPosition)
+    }
+  }
+
+  /** Begins at the checkpoint, with the processor just asked for. */
+  async begin(progress: ProcessorProgress): Promise<void> {
+    this.#progress = progress
+    await this.readCheckpoint()
+    await this.#held.load(this.#processor.progressStore)
+    this.#gauge.begin()
+  }
+
+  /** @throws {DeadLettersChangedError} when others have changed the dead letters that unsaved work goes by */
+  async takeIn(progress: ProcessorProgress): Promise<void> {
+    const revision = this.#progress?.revision ?? 0
+    if (progress.revision === revision) return
+    if (this.#gauge.hasUnsaved) {
+      throw new DeadLettersChangedError(progress.processorName, revision, progress.revision)
+    }
+    this.#progress = progress
+    await this.#held.load(this.#processor.progressStore)
+  }
+
+  async processBatch({ events, position }: EventBatch, signal: AbortSignal): Promise<void> {
+    const live = this.#held.holdBack(events)
+    this.#gauge.took(events.length)
+    const { failures, unsavedEffects } = await this.#process(live, signal)
+    for (const failure of failures) {
+      this.#tellFailure(failure)
+      this.#held.hold(failure, live)
+    }
+    this.#gauge.processed(events, position)
+    const progress = this.#progress
+    if (progress !== undefined) this.#progress = { ...progress, seen: withSeen(progress.seen, events) }
+    // Over a backlog, many batches share a checkpoint and its commit.
+    this.#gauge.headIsAt(Math.max(position, await this.#options.eventStore.headPosition()))
+    const { batchSize, eventsPerCheckpoint } = this.#options
+    const isBacklog = events.length === batchSize && position < this.#gauge.headPosition
+    const isMuch = this.#gauge.unsavedEvents >= eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
+    if (!isBacklog || isMuch || failures.length > 0) await this.#save(position)
+  }
+
+  /** Tries again what is due, of some aggregates. */
+  async retryDue(signal: AbortSignal): Promise<void> {
+    for (const sequence of this.#held.due(mostRetriesPerTurn)) {
+      if (signal.aborted) break
+      await this.#retry(sequence, signal)
+    }
+  }
+
+  /** Processes the events of an aggregate that is held back, as far as that goes. */
+  async #retry(due: DeadLetterSequence, signal: AbortSignal): Promise<void> {
+    for (let fromVersion = due.fromSequence; ; ) {
+      const sequence = this.#held.get(due)
+      if (sequence === undefined) return
+      const { toSequence: toVersion } = sequence
+      const page = await this.#options.eventStore.loadEvents(due, {
+        fromVersion,
+        toVersion,
+        limit: this.#options.batchSize,
+      })
+      const last = page.at(-1)
+      if (last === undefined) throw eventsMissing(this.#processor.processorName, sequence)
+      const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
+      const { failures } = await this.#process(events, signal)
+      const [failure] = failures
+      if (failure === undefined) {
+        const next =
+          last.sequence < toVersion ? { sequence: last.sequence + 1, position: last.position + 1 } : undefined
+        this.#held.advance(sequence, events.length, next)
+      } else {
+        this.#tellFailure(failure)
+        const before = events.filter((event) => event.sequence < failure.event.sequence)
+        this.#held.failAgain(sequence, failure, before.length)
+      }
+      // Over a backlog it is saved with everything else: a commit for each attempt would hold up all others.
+      if (!this.#gauge.hasUnsaved) await this.#save(this.#gauge.position)
+      if (failure !== undefined || last.sequence >= toVersion) return
+      fromVersion = last.sequence + 1
+    }
+  }
+
+  #process(events: readonly DomainEventEnvelope[], signal: AbortSignal): Promise<ProcessResult> {
+    const context: ProcessContext = { replayUntil: this.#progress?.replayUntil ?? 0, signal }
+    return this.#lease.keepDuring(() => this.#processor.process(events, context))
+  }
+
+  #tellFailure(failure: EventFailure): void {
+    this.#gauge.eventFailed(failure)
+    this.#options.onError(failure.error, this.status)
+  }
+
+  /** Saves whatever is not saved yet. */
+  async saveRest(): Promise<void> {
+    if (this.#gauge.hasUnsaved || this.#held.hasChanges) await this.#save(this.#gauge.reached)
+  }
+
+  async #save(position: number): Promise<void> {
+    const { claim } = this.#lease
+    const progress = this.#owned()
+    const leaseUntil = this.#lease.renewedUntil()
+    const { seen, revision: expectedRevision } = progress
+    const deadLetters = this.#held.changes()
+    const expectedPosition = this.#gauge.position
+    const save = { claim, expectedPosition, expectedRevision, position, seen, leaseUntil, deadLetters }
+    await this.#processor.saveCheckpoint(save)
+    this.#lease.renewed(leaseUntil)
+    this.#held.saved()
+    this.#progress = { ...progress, position }
+    this.#gauge.saved(position)
+  }
+
+  #owned(): ProcessorProgress {
+    if (this.#progress !== undefined) return this.#progress
+    throw new Error(
+      `Processor ${this.#processor.processorName} works without a claim: this is a mistake in the runner.`,
+    )
+  }
+}
+
+function eventsMissing(
+  processorName: string,
+  { aggregateType, aggregateId, fromSequence, toSequence }: DeadLetterSequence,
+) {
+  return new StoreCorruptError(
+    `Processor ${processorName}: events ${fromSequence} to ${toSequence} of ${aggregateType} ${JSON.stringify(aggregateId)} are held ` +
+      'back and are not in the event store. Does the processor belong to another event store? Restore a backup, or discard them.',
+  )
+}
