@@ -104,6 +104,30 @@ describe('a batch in which events fail', () => {
     assert.deepEqual(await views(), { a: [1, 5], all: [1, 2, 3, 4, 5, 7, 8], b: [2], c: [3, 7], d: [4, 8] })
   })
 
+  for (const when of ['throw at once', 'throw in a change'] as const) {
+    test(`is not repeated once for each of them when many ${when}`, async () => {
+      const count = 200
+      const many = Array.from({ length: count }, (_, index) => storedEvent(index + 1, `a-${index}`, 1))
+      const isWrong = ({ position }: { readonly position: number }): boolean => position % 4 !== 0
+      let calls = 0
+      const { processor, save, views } = await open((event, seen) => {
+        calls++
+        return ways[when]?.(isWrong(event))(event, seen)
+      })
+      const { failures } = await processor.process(many)
+      assert.deepEqual(
+        failures.map(({ event }) => event.position),
+        many.filter(isWrong).map(({ position }) => position),
+      )
+      assert.ok(calls <= 3 * count, `${calls} calls for ${count} events`)
+      await save(count)
+      assert.deepEqual(
+        (await views()).all,
+        many.filter((event) => !isWrong(event)).map(({ position }) => position),
+      )
+    })
+  }
+
   test('blames the first event of an aggregate, and says what it threw', async () => {
     const { processor } = await open(() => assert.fail('everything is wrong'))
     const { failures, unsavedEffects } = await processor.process(events)

@@ -71,25 +71,24 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
 
   /**
    * Handlers change nothing but the session, so a batch in which an event fails is undone and done again without that event
-   * and those that must not overtake it.
+   * and those that must not overtake it. When that is not enough, event by event: no handler is called more than
+   * three times for an event, however many fail.
    */
   async process(events: readonly DomainEventEnvelope[]): Promise<ProcessResult> {
-    const session = this.#session
     const failures = new Map<string, EventFailure>()
-    let handled = events
-    for (;;) {
-      session.beginBatch()
-      const failure = await this.#tryAll(session, handled)
-      session.assertStoreWorks()
-      if (failure === undefined) break
-      session.rollbackBatch()
-      failures.set(aggregateKey(failure.event), failure)
-      handled = handled.filter((event) => {
-        const failed = failures.get(aggregateKey(event))
-        return failed === undefined || event.sequence < failed.event.sequence
-      })
+    const isLive = (event: DomainEventEnvelope): boolean => {
+      const failed = failures.get(aggregateKey(event))
+      return failed === undefined || event.sequence < failed.event.sequence
     }
-    return { unsavedEffects: session.touchedDocuments, failures: [...failures.values()] }
+    const succeed = async (portion: readonly DomainEventEnvelope[]): Promise<boolean> => {
+      const failure = await this.#tryOrUndo(portion)
+      if (failure !== undefined) failures.set(aggregateKey(failure.event), failure)
+      return failure === undefined
+    }
+    if (!(await succeed(events)) && !(await succeed(events.filter(isLive)))) {
+      for (const event of events) if (isLive(event)) await succeed([event])
+    }
+    return { unsavedEffects: this.#session.touchedDocuments, failures: [...failures.values()] }
   }
 
   async saveCheckpoint(save: ProgressSave): Promise<void> {
@@ -101,6 +100,16 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
       this.#isStrict ||= !session.isStorable()
       throw error
     }
+  }
+
+  /** @returns the first event that failed; nothing of these events has an effect then */
+  async #tryOrUndo(events: readonly DomainEventEnvelope[]): Promise<EventFailure | undefined> {
+    const session = this.#session
+    session.beginBatch()
+    const failure = await this.#tryAll(session, events)
+    session.assertStoreWorks()
+    if (failure !== undefined) session.rollbackBatch()
+    return failure
   }
 
   /** @returns the first event that failed: later ones may have failed only because of it */
