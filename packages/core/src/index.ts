@@ -41,6 +41,7 @@ export {
   ViewNotReadyError,
   ViewPromotedError,
 } from './errors/processing-errors.ts'
+export { SequenceGapError } from './errors/sequence-gap-error.ts'
 export {
   CheckpointAheadError,
   ConsistencyTimeoutError,

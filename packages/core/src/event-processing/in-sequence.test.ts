@@ -83,19 +83,24 @@ describe('deliveries from outside', () => {
 
   test('wait for a missing event that the store has not seen either, and go on when it comes', async () => {
     const { eventStore, events } = await filled(3)
-    let isThere = false
+    const isThere = Promise.withResolvers<void>()
     const loads: number[] = []
     const late = {
       loadEvents: async (...load: Parameters<MemoryEventStore['loadEvents']>) => {
         loads.push(load[1]?.fromVersion ?? 0)
-        if (loads.length === 3) isThere = true
-        return isThere ? eventStore.loadEvents(...load) : []
+        if (loads.length === 3) isThere.resolve()
+        return loads.length > 3 ? eventStore.loadEvents(...load) : []
       },
     }
-    const ofA = events.filter(({ aggregateId, sequence }) => aggregateId === 'a' && sequence !== 2)
-    const got = await collect(ofA, { eventStore: late })
-    assert.deepEqual(got.get('a'), [1, 2, 3])
-    assert.deepEqual(loads, [2, 2, 2])
+    async function* source(): AsyncGenerator<DomainEventEnvelope> {
+      yield* events.filter(({ aggregateId, sequence }) => aggregateId === 'a' && sequence !== 2)
+      await isThere.promise
+    }
+    const got: number[] = []
+    const options = { eventStore: late, lastSequence: async () => 0, gapMs: 0 }
+    for await (const { sequence } of inSequence(source(), options)) got.push(sequence)
+    assert.deepEqual(got, [1, 2, 3])
+    assert.deepEqual(loads, [2, 2, 2, 2])
   })
 
   test('of which too many wait are taken no further before a gap is filled', async () => {

@@ -6,35 +6,35 @@ import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.t
 import type { EventStore } from '../event-store/event-store.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { aggregateKey } from './dead-letter.ts'
+import { Deliveries } from './in-sequence-deliveries.ts'
+import { type Gap, Gaps } from './in-sequence-gaps.ts'
 
 /** What {@link inSequence} needs. */
 export interface InSequenceOptions {
-  /** Where a gap is filled from. */
-  readonly eventStore: Pick<EventStore, 'loadEvents'>
-  /** @returns the sequence of an aggregate's last event that has been processed, 0 for none */
+  /** Where a gap is filled from. Without it, only the source can fill one. */
+  readonly eventStore?: Pick<EventStore, 'loadEvents'>
+  /**
+   * @returns the sequence of an aggregate's last event that has been processed, 0 for none. An event that was handed out
+   * counts as processed when the next one is asked for.
+   */
   readonly lastSequence: (aggregate: AggregateRef) => Promise<number>
   /** How long to wait for a missing event before it is looked for in the store; 1,000 ms when left out. */
   readonly gapMs?: number
-  /** How many events may wait for missing ones before no more are taken from the source; 10,000 when left out. */
+  /** How many events may wait for missing ones; 10,000 when left out. One more is an error, unless the store fills a gap. */
   readonly mostWaiting?: number
   /** Of how many aggregates the last sequence is remembered; 100,000 when left out. */
   readonly mostRemembered?: number
   readonly clock?: Clock
 }
 
-interface Waiting {
-  readonly aggregate: AggregateRef
-  readonly events: Map<number, DomainEventEnvelope>
-  /** Milliseconds since 1970. */
-  lookAt: number
-}
-
-/** A pending `next` of the source, which outlives several looks at the clock. */
-type Coming = Promise<IteratorResult<DomainEventEnvelope>>
+/** At most so many missing events are read at a time. */
+const pageSize = 1000
 
 /**
  * @param source deliveries, in any order, as often as they like
- * @returns each aggregate's events from its last sequence on, each once and without a gap; different aggregates as they come
+ * @returns each aggregate's events from its last sequence on, each once and without a gap; different aggregates as they come.
+ * It throws a `SequenceGapError` once an event is missing that neither the store has nor the source can still bring:
+ * because the source has ended, or because too many events wait already.
  */
 export function inSequence(
   source: AsyncIterable<DomainEventEnvelope>,
@@ -46,121 +46,118 @@ export function inSequence(
 }
 
 class InSequence {
-  readonly #eventStore: Pick<EventStore, 'loadEvents'>
+  readonly #eventStore: Pick<EventStore, 'loadEvents'> | undefined
   readonly #lastSequence: (aggregate: AggregateRef) => Promise<number>
-  readonly #gapMs: number
   readonly #mostWaiting: number
   readonly #mostRemembered: number
   readonly #clock: Clock
   /** The sequence that comes next, by aggregate; the one that was used last stands last. */
   readonly #next = new Map<string, number>()
-  readonly #waiting = new Map<string, Waiting>()
-  #waitingEvents = 0
+  readonly #gaps: Gaps
 
   constructor({ eventStore, lastSequence, gapMs, mostWaiting, mostRemembered, clock }: InSequenceOptions) {
     this.#eventStore = eventStore
     this.#lastSequence = lastSequence
-    this.#gapMs = checkWholeNumber('inSequence', 'gapMs', gapMs ?? 1000, { least: 0 })
     this.#mostWaiting = checkWholeNumber('inSequence', 'mostWaiting', mostWaiting ?? 10_000, { least: 1 })
     this.#mostRemembered = checkWholeNumber('inSequence', 'mostRemembered', mostRemembered ?? 100_000, { least: 1 })
     this.#clock = clock ?? systemClock
+    const waitMs = checkWholeNumber('inSequence', 'gapMs', gapMs ?? 1000, { least: 0 })
+    this.#gaps = new Gaps(waitMs, this.#mostWaiting, this.#clock)
   }
 
   async *follow(source: AsyncIterable<DomainEventEnvelope>): AsyncGenerator<DomainEventEnvelope> {
-    const iterator = source[Symbol.asyncIterator]()
-    let coming: Coming | undefined
-    let isOver = false
+    const deliveries = new Deliveries(source, this.#clock)
     try {
-      while (!isOver || this.#waiting.size > 0) {
-        if (!isOver && this.#waitingEvents < this.#mostWaiting) coming ??= iterator.next()
-        const arrived = await this.#arrival(coming)
-        if (arrived === undefined) {
-          for (const waiting of this.#dueGaps()) yield* this.#fill(waiting)
-          continue
-        }
-        coming = undefined
-        if (arrived.done === true) isOver = true
-        else yield* this.#take(arrived.value)
+      for (;;) {
+        // Taking turns: neither does a busy source keep gaps from being looked at, nor do many gaps hold up the source.
+        const delivery = await deliveries.next(this.#msUntilLook())
+        if (delivery?.done === true) break
+        if (delivery !== undefined) yield* this.#take(delivery.value)
+        const gap = this.#gaps.first
+        if (gap !== undefined && this.#msUntilLook() === 0) yield* this.#fill(gap)
       }
+      yield* this.#fillUntil(() => this.#gaps.size === 0, 'The source has ended')
     } finally {
-      await iterator.return?.()
+      await deliveries.end()
     }
   }
 
-  /** @returns undefined when a gap is to be looked at first */
-  async #arrival(coming: Coming | undefined): Promise<IteratorResult<DomainEventEnvelope> | undefined> {
-    let lookAt = Number.POSITIVE_INFINITY
-    for (const waiting of this.#waiting.values()) lookAt = Math.min(lookAt, waiting.lookAt)
-    if (coming !== undefined && lookAt === Number.POSITIVE_INFINITY) return await coming
-    const look = Promise.withResolvers<undefined>()
-    const cancel = this.#clock.schedule(() => look.resolve(undefined), Math.max(0, lookAt - this.#clock.now()))
-    try {
-      return await (coming === undefined ? look.promise : Promise.race([coming, look.promise]))
-    } finally {
-      cancel()
-    }
+  /** @returns undefined when there is nothing to look for, or nowhere */
+  #msUntilLook(): number | undefined {
+    const gap = this.#gaps.first
+    return gap === undefined || this.#eventStore === undefined ? undefined : this.#gaps.msUntilDue(gap)
   }
 
   async *#take(event: DomainEventEnvelope): AsyncGenerator<DomainEventEnvelope> {
     const key = aggregateKey(event)
-    const next = await this.#nextOf(key, event)
-    if (event.sequence < next) return
-    if (event.sequence === next) {
-      this.#remember(key, next + 1)
-      yield event
-      yield* this.#release(key)
-      return
+    for (;;) {
+      const next = await this.#nextOf(key, event)
+      if (event.sequence < next) return
+      if (event.sequence === next) {
+        this.#remember(key, next + 1)
+        yield event
+        yield* this.#release(key)
+        return
+      }
+      if (this.#gaps.hold(key, event)) return
+      const problem = `No more than ${this.#mostWaiting} events may wait (mostWaiting)`
+      yield* this.#fillUntil(() => !this.#gaps.isFull, problem)
     }
-    const waiting = this.#waiting.get(key) ?? {
-      aggregate: { aggregateType: event.aggregateType, aggregateId: event.aggregateId },
-      events: new Map(),
-      lookAt: this.#clock.now() + this.#gapMs,
-    }
-    this.#waiting.set(key, waiting)
-    if (!waiting.events.has(event.sequence)) this.#waitingEvents++
-    waiting.events.set(event.sequence, event)
   }
 
   /** Those that waited for the event before them. */
   *#release(key: string): Generator<DomainEventEnvelope> {
-    const waiting = this.#waiting.get(key)
-    if (waiting === undefined) return
     for (;;) {
       const next = this.#next.get(key) ?? 0
-      const event = waiting.events.get(next)
+      const event = this.#gaps.take(key, next)
       if (event === undefined) break
-      waiting.events.delete(next)
-      this.#waitingEvents--
       this.#remember(key, next + 1)
       yield event
     }
-    if (waiting.events.size === 0) this.#waiting.delete(key)
-    else waiting.lookAt = this.#clock.now() + this.#gapMs
+    this.#gaps.postpone(key)
   }
 
-  #dueGaps(): readonly Waiting[] {
-    const now = this.#clock.now()
-    return [...this.#waiting.values()].filter(({ lookAt }) => lookAt <= now)
+  /**
+   * Fills gaps when the source cannot do it any more.
+   * @throws {SequenceGapError} when the store has been asked for each of them in vain
+   */
+  async *#fillUntil(isEnough: () => boolean, problem: string): AsyncGenerator<DomainEventEnvelope> {
+    let inVain = 0
+    for (let gap = this.#gaps.first; gap !== undefined && !isEnough(); gap = this.#gaps.first) {
+      const leftMs = this.#msUntilLook()
+      if (leftMs === undefined || inVain >= this.#gaps.size) {
+        const store = this.#eventStore === undefined ? 'there is no store to read from' : 'the store does not have it'
+        throw this.#gaps.toError(gap, await this.#nextOf(gap.key, gap.aggregate), `${problem}, and ${store}.`)
+      }
+      await this.#pause(leftMs)
+      const isFilled = yield* this.#fill(gap)
+      inVain = isFilled ? 0 : inVain + 1
+    }
   }
 
-  /** What the store does not have either is waited for further. */
-  async *#fill(waiting: Waiting): AsyncGenerator<DomainEventEnvelope> {
-    const key = aggregateKey(waiting.aggregate)
-    const next = await this.#nextOf(key, waiting.aggregate)
-    const first = Math.min(...waiting.events.keys())
-    waiting.lookAt = this.#clock.now() + this.#gapMs
-    const found = await this.#eventStore.loadEvents(waiting.aggregate, {
-      fromVersion: next,
-      toVersion: first - 1,
-      limit: 1000,
-    })
-    for (const event of found) {
-      this.#remember(key, event.sequence + 1)
-      yield event
+  /** @returns whether the store had any of what is missing; the rest is looked for again later */
+  async *#fill({ key, aggregate, first }: Gap): AsyncGenerator<DomainEventEnvelope, boolean> {
+    let isFilled = false
+    for (;;) {
+      const next = await this.#nextOf(key, aggregate)
+      const range = { fromVersion: next, toVersion: first - 1, limit: pageSize }
+      const found = next < first ? ((await this.#eventStore?.loadEvents(aggregate, range)) ?? []) : []
+      if (found.length === 0) break
+      isFilled = true
+      for (const event of found) {
+        this.#remember(key, event.sequence + 1)
+        yield event
+      }
     }
     yield* this.#release(key)
-    // There may be more than one page: look at once.
-    if (found.length > 0) waiting.lookAt = this.#clock.now()
+    return isFilled
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    if (delayMs === 0) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#clock.schedule(resolve, delayMs)
+    await promise
   }
 
   async #nextOf(key: string, aggregate: AggregateRef): Promise<number> {
@@ -176,7 +173,7 @@ class InSequence {
     this.#next.set(key, next)
     if (this.#next.size <= this.#mostRemembered) return
     for (const oldest of this.#next.keys()) {
-      if (this.#waiting.has(oldest)) continue
+      if (oldest === key || this.#gaps.has(oldest)) continue
       this.#next.delete(oldest)
       break
     }
