@@ -4,18 +4,10 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { hasErrorCode } from '../errors/cim-error.ts'
 import { CommandIdReusedError, type ConcurrencyError, VersionMismatchError } from '../errors/concurrency-errors.ts'
-import {
-  InvalidDefinitionError,
-  UnknownNameError,
-  ValidationError,
-  type ValidationIssue,
-} from '../errors/input-errors.ts'
-import { type EntityId, problemWithId } from '../event-store/aggregate-ref.ts'
-import type { EventMetadata } from '../event-store/event-metadata.ts'
-import type { AppendResult, CommandIdentity, CommandRecord, EventStore } from '../event-store/event-store.ts'
-import { canonicalJson, hashText } from '../event-store/fingerprint.ts'
+import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import type { AppendResult, CommandRecord, EventStore } from '../event-store/event-store.ts'
 import { createIsoFormatter } from '../event-store/iso-time.ts'
-import { createUuidGenerator, deriveUuid } from '../event-store/uuid.ts'
+import { createUuidGenerator } from '../event-store/uuid.ts'
 import { parseWith } from '../schema/schema.ts'
 import type { CommandSpans } from '../tracing/command-spans.ts'
 import { activeTracer } from '../tracing/tracer.ts'
@@ -24,6 +16,7 @@ import { type CommandAcknowledgment, toAcknowledgment } from './command-acknowle
 import { CommandTrace } from './command-trace.ts'
 import { type Decision, isRejection } from './decision.ts'
 import { KeyedQueue } from './keyed-queue.ts'
+import { checkCommandFields, completeCommand, type ParsedCommand } from './parsed-command.ts'
 import type { Repository, RepositoryEntry } from './repository.ts'
 
 /**
@@ -62,17 +55,6 @@ const optionNames = ['eventStore', 'repositories', 'authorize', 'maxAttempts', '
 interface Route {
   readonly repository: Repository
   readonly schema: StandardSchemaV1
-}
-
-/** A command with everything filled in. */
-interface ParsedCommand {
-  readonly command: DecidableCommand
-  readonly expectedVersion: number | undefined
-  readonly metadata: EventMetadata
-  /** Present when the sender chose the command id, so that a repeat is possible. */
-  readonly identity: CommandIdentity | undefined
-  /** Present while somebody records spans. */
-  readonly trace: CommandTrace | undefined
 }
 
 /**
@@ -137,40 +119,17 @@ export class CommandHandler {
   ): Promise<CommandAcknowledgment> {
     const route = this.#routes.get(command.commandType)
     if (route === undefined) throw new UnknownNameError('unknown-command', command.commandType, this.#routes.keys())
-    checkCommandOptions(command)
+    checkCommandFields(command)
     const parsing = parseWith(route.schema, command.data, `command ${command.commandType}`)
-    const parsed = this.#complete(route, command, parsing instanceof Promise ? await parsing : parsing, trace)
+    const data = parsing instanceof Promise ? await parsing : parsing
+    const { aggregateType } = route.repository.definition
+    const parsed = completeCommand(command, { aggregateType, data, newId: this.#newId, trace })
     const { correlationId } = parsed.metadata
-    trace?.identify(parsed.command, route.repository.definition.aggregateType, correlationId)
+    trace?.identify(parsed.command, aggregateType, correlationId)
     if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
-    const key = `${route.repository.definition.aggregateType} ${parsed.command.aggregateId}`
-    return this.#queue.run(key, () => this.#execute(route.repository, parsed, options?.signal))
-  }
-
-  #complete({ repository }: Route, command: Command, data: unknown, trace: CommandTrace | undefined): ParsedCommand {
-    const { aggregateType } = repository.definition
-    const commandId = command.commandId ?? this.#newId()
-    const aggregateId = command.aggregateId ?? (deriveUuid(aggregateType, commandId) as EntityId)
-    const { userId, sessionId, expectedVersion } = command
-    return {
-      command: {
-        commandType: command.commandType,
-        data,
-        aggregateId,
-        commandId,
-        ...(userId === undefined ? undefined : { userId }),
-      },
-      expectedVersion,
-      metadata: {
-        correlationId: command.correlationId ?? commandId,
-        causationId: commandId,
-        commandId,
-        ...(userId === undefined ? undefined : { userId }),
-        ...(sessionId === undefined ? undefined : { sessionId }),
-      },
-      identity: command.commandId === undefined ? undefined : { commandId, fingerprint: fingerprintOf(command) },
-      trace,
-    }
+    return this.#queue.run(`${aggregateType} ${parsed.command.aggregateId}`, () =>
+      this.#execute(route.repository, parsed, options?.signal),
+    )
   }
 
   async #execute(
@@ -290,33 +249,4 @@ function versionMismatch(
   actual: number,
 ): VersionMismatchError {
   return new VersionMismatchError(definition.aggregateType, command.aggregateId, expected, actual)
-}
-
-/** What makes two commands the same: type, aggregate if named, expected version and data. Not who sent them or why. */
-function fingerprintOf(command: Command): number {
-  const { commandType, aggregateId, expectedVersion, data } = command
-  return hashText(canonicalJson([commandType, aggregateId ?? null, expectedVersion ?? null, data]))
-}
-
-const idFields = ['aggregateId', 'commandId', 'correlationId', 'userId', 'sessionId'] as const
-const knownFields: readonly string[] = ['commandType', 'data', 'expectedVersion', ...idFields]
-
-function checkCommandOptions(command: Command): void {
-  const issues: ValidationIssue[] = []
-  for (const name of Object.keys(command)) {
-    if (!knownFields.includes(name))
-      issues.push({ pointer: `/${name}`, message: `is unknown. Known: ${knownFields.join(', ')}` })
-  }
-  for (const name of idFields) {
-    const problem = command[name] === undefined ? undefined : problemWithId(command[name])
-    if (problem !== undefined) issues.push({ pointer: `/${name}`, message: problem })
-  }
-  const { expectedVersion } = command
-  if (expectedVersion !== undefined && (!Number.isSafeInteger(expectedVersion) || expectedVersion < 0)) {
-    issues.push({
-      pointer: '/expectedVersion',
-      message: `must be a whole number from 0, got ${String(expectedVersion)}`,
-    })
-  }
-  if (issues.length > 0) throw new ValidationError(`command ${command.commandType}`, issues)
 }
