@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { HttpServer } from './index.ts'
-import { messagesOf, type Service, serve, startApplication } from './test-support/fixture.ts'
+import { type Service, serve, startApplication } from './test-support/fixture.ts'
+import { messagesOf } from './test-support/messages.ts'
 
 function connectTo({ server }: Service): Socket {
   return connect(Number(new URL(server.url).port), '127.0.0.1')

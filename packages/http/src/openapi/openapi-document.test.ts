@@ -5,7 +5,8 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { z } from 'zod'
 import { memberOf, post, processor, serveWithDeadLetters } from '../routes/admin/admin-fixture.test.ts'
-import { type Answer, serve, startApplication } from '../test-support/fixture.ts'
+import type { Answer } from '../test-support/answer.ts'
+import { serve, startApplication } from '../test-support/fixture.ts'
 import { openApiDocument } from './openapi-document.ts'
 
 const info = { title: 'People', version: '1.0.0', isProtected: false }

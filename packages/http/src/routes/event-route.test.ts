@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Answer, type Service, serve } from '../test-support/fixture.ts'
+import type { Answer } from '../test-support/answer.ts'
+import { type Service, serve } from '../test-support/fixture.ts'
 
 describe('GET /events as JSON', () => {
   let service: Service

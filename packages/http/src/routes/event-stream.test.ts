@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { type Message, messagesOf, type Service, serve } from '../test-support/fixture.ts'
+import { type Service, serve } from '../test-support/fixture.ts'
+import { type Message, messagesOf } from '../test-support/messages.ts'
 
 interface Stream extends AsyncDisposable {
   readonly response: Response

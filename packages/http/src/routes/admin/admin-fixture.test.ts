@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Answer, type ServeOptions, type Service, serve } from '../../test-support/fixture.ts'
+import type { Answer } from '../../test-support/answer.ts'
+import { type ServeOptions, type Service, serve } from '../../test-support/fixture.ts'
 
 export const processor = 'PersonView@1'
 

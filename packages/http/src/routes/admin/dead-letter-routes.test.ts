@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { DeadLetterSequence, DiscardedDeadLetter, DomainEventEnvelope } from '@cim/core'
-import type { Answer } from '../../test-support/fixture.ts'
+import type { Answer } from '../../test-support/answer.ts'
 import { memberOf, parked, post, processor, serveWithDeadLetters } from './admin-fixture.test.ts'
 
 const of = `/admin/dead-letters/${processor}`
