@@ -19,6 +19,11 @@ export interface ProcessResult {
    * has an effect; all others have theirs.
    */
   readonly failures: readonly EventFailure[]
+  /**
+   * Given when the processor has ended early because it is being stopped: everything up to this position is handled or has
+   * failed, and nothing after it has an effect that counts. All of the events when left out.
+   */
+  readonly handledUntil?: number
 }
 
 /** What a processor is told with each batch. */

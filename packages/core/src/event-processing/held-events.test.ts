@@ -61,10 +61,12 @@ describe('events that are held back', () => {
       nextAttemptAt: '1970-01-01T00:00:01.100Z',
     })
     assert.deepEqual([failure.name, failure.message, failure.eventId], ['RangeError', 'too much', 'e-3'])
+    const later = [storedEvent(5, 'b', 2), storedEvent(6, 'a', 4)]
     assert.deepEqual(
-      held.holdBack([storedEvent(5, 'b', 2), storedEvent(6, 'a', 4)]).map(({ position }) => position),
+      held.others(later).map(({ position }) => position),
       [5],
     )
+    held.holdBack(later)
     const { toSequence, toPosition, eventCount } = held.get(failed) ?? assert.fail('it is held')
     assert.deepEqual([toSequence, toPosition, eventCount], [4, 6, 3])
   })
@@ -119,7 +121,7 @@ describe('events that are held back', () => {
     const other = open({ mostSequences: 5 }).held
     await other.load(store)
     assert.deepEqual([other.size, other.get(first)], [2499, undefined])
-    assert.deepEqual(other.holdBack([storedEvent(9999, 'a-2500', 2)]), [])
+    assert.deepEqual(other.others([storedEvent(9999, 'a-2500', 2)]), [])
     const event = storedEvent(10_000, 'new', 1)
     await errorOf(() => other.hold({ event, error }, [event]), 'too-many-dead-letters')
   })

@@ -64,19 +64,27 @@ export class HeldEvents {
     this.#dueAt = Number.NEGATIVE_INFINITY
   }
 
-  /** Holds back those events whose aggregates are held back. @returns the others */
-  holdBack(events: readonly DomainEventEnvelope[]): readonly DomainEventEnvelope[] {
+  /** @returns the events whose aggregates are not held back */
+  others(events: readonly DomainEventEnvelope[]): readonly DomainEventEnvelope[] {
     if (this.#sequences.size === 0) return events
-    return events.filter((event) => {
-      // Most aggregates are told apart by their ids alone, without a key being made.
-      if (!this.#ids.has(event.aggregateId)) return true
-      const held = this.#sequences.get(aggregateKey(event))
-      if (held === undefined) return true
+    return events.filter((event) => this.#holderOf(event) === undefined)
+  }
+
+  /** Holds back those events whose aggregates are held back already. */
+  holdBack(events: readonly DomainEventEnvelope[]): void {
+    if (this.#sequences.size === 0) return
+    for (const event of events) {
+      const held = this.#holderOf(event)
       const { sequence: toSequence, position: toPosition } = event
       // It may come again after a failed save; then it is counted already.
-      if (toSequence > held.toSequence) this.#put({ ...held, toSequence, toPosition, eventCount: held.eventCount + 1 })
-      return false
-    })
+      if (held === undefined || toSequence <= held.toSequence) continue
+      this.#put({ ...held, toSequence, toPosition, eventCount: held.eventCount + 1 })
+    }
+  }
+
+  #holderOf(event: DomainEventEnvelope): DeadLetterSequence | undefined {
+    // Most aggregates are told apart by their ids alone, without a key being made.
+    return this.#ids.has(event.aggregateId) ? this.#sequences.get(aggregateKey(event)) : undefined
   }
 
   /**

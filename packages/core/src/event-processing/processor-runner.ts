@@ -72,7 +72,10 @@ export class ProcessorRunner {
     this.#loop = this.#run(abort.signal)
   }
 
-  /** Finishes the batch under way and saves, then gives the processor back and stops. */
+  /**
+   * Ends the batch under way as early as the processor can, saves what is handled, gives the processor back and stops.
+   * A reaction ends after the handlers in progress.
+   */
   async stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     await this.#stopping
@@ -185,12 +188,13 @@ export class ProcessorRunner {
       while (!signal.aborted) {
         const seen = this.#wake.count
         if (!(await this.#tend(signal))) return
+        if (signal.aborted) break
         const batch = arrivals.take()
         if (batch === undefined) {
           await this.#rest(seen, this.#idleMs(), signal)
           continue
         }
-        await this.#work.processBatch(batch, signal)
+        if (!(await this.#work.processBatch(batch, signal))) return
         // A long backlog must not keep everyone else in this process from running.
         await this.#options.nextTurn()
       }

@@ -86,13 +86,18 @@ export class ProcessorWork {
     await this.#held.load(this.#processor.progressStore)
   }
 
-  async processBatch({ events, position }: EventBatch, signal: AbortSignal): Promise<void> {
-    const live = this.#held.holdBack(events)
-    this.#gauge.took(events.length)
-    const { failures, unsavedEffects } = await this.#process(live, signal)
+  /** @returns whether all of it is processed: if not, the processor was stopped meanwhile, and the rest comes again */
+  async processBatch(batch: EventBatch, signal: AbortSignal): Promise<boolean> {
+    const live = this.#held.others(batch.events)
+    this.#gauge.took(batch.events.length)
+    const { failures, unsavedEffects, handledUntil = batch.position } = await this.#process(live, signal)
+    const isWhole = handledUntil >= batch.position
+    const position = Math.min(handledUntil, batch.position)
+    const events = upTo(position, batch.events)
+    this.#held.holdBack(events)
     for (const failure of failures) {
       this.#tellFailure(failure)
-      this.#held.hold(failure, live)
+      this.#held.hold(failure, upTo(position, live))
     }
     this.#gauge.processed(events, position)
     const progress = this.#progress
@@ -103,6 +108,7 @@ export class ProcessorWork {
     const isBacklog = events.length === batchSize && position < this.#gauge.headPosition
     const isMuch = this.#gauge.unsavedEvents >= eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
     if (!isBacklog || isMuch || failures.length > 0) await this.#save(position)
+    return isWhole
   }
 
   /** Tries again what is due, of some aggregates. */
@@ -127,12 +133,13 @@ export class ProcessorWork {
       const last = page.at(-1)
       if (last === undefined) throw eventsMissing(this.#processor.processorName, sequence)
       const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
-      const { failures } = await this.#process(events, signal)
+      const { failures, handledUntil = last.position } = await this.#process(events, signal)
       const [failure] = failures
+      const left = events.find(({ position }) => position > handledUntil)
       if (failure === undefined) {
-        const next =
-          last.sequence < toVersion ? { sequence: last.sequence + 1, position: last.position + 1 } : undefined
-        this.#held.advance(sequence, events.length, next)
+        const behind = { sequence: last.sequence + 1, position: last.position + 1 }
+        const next = left ?? (last.sequence < toVersion ? behind : undefined)
+        if (left !== events[0]) this.#held.advance(sequence, upTo(handledUntil, events).length, next)
       } else {
         this.#tellFailure(failure)
         const before = events.filter((event) => event.sequence < failure.event.sequence)
@@ -140,7 +147,7 @@ export class ProcessorWork {
       }
       // Over a backlog it is saved with everything else: a commit for each attempt would hold up all others.
       if (!this.#gauge.hasUnsaved) await this.#save(this.#gauge.position)
-      if (failure !== undefined || last.sequence >= toVersion) return
+      if (failure !== undefined || left !== undefined || last.sequence >= toVersion) return
       fromVersion = last.sequence + 1
     }
   }
@@ -181,6 +188,11 @@ export class ProcessorWork {
       `Processor ${this.#processor.processorName} works without a claim: this is a mistake in the runner.`,
     )
   }
+}
+
+function upTo(position: number, events: readonly DomainEventEnvelope[]): readonly DomainEventEnvelope[] {
+  const last = events.at(-1)
+  return last === undefined || last.position <= position ? events : events.filter((event) => event.position <= position)
 }
 
 function eventsMissing(

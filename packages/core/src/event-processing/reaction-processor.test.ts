@@ -176,3 +176,94 @@ describe('a reaction', () => {
     await errorOf(async () => defineReaction('Unknown', { from: [account], on }), 'invalid-definition')
   })
 })
+
+describe('a reaction that is stopped', () => {
+  /** Handlers of these positions wait until they are released. */
+  function gates(...positions: readonly number[]) {
+    const all = new Map(positions.map((position) => [position, Promise.withResolvers<void>()]))
+    const entered: number[] = []
+    const send = async ({ position }: Letter): Promise<void> => {
+      entered.push(position)
+      await all.get(position)?.promise
+    }
+    const waits = async (position: number) => {
+      while (!entered.includes(position)) await new Promise(setImmediate)
+    }
+    const release = () => {
+      for (const { resolve } of all.values()) resolve()
+    }
+    return { send, waits, release }
+  }
+  const positionsOf = (letters: readonly Letter[]) => letters.map(({ position }) => position).sort()
+
+  test('ends after the handler in progress: what is handled is saved, the rest comes later, and nothing twice', async () => {
+    const { send, waits, release } = gates(2)
+    const { letters, eventStore, runner, progressStore } = open(send)
+    for (const id of ['a-1', 'a-2', 'a-1', 'a-3', 'a-1']) await appendDeposits(eventStore, id, 1)
+    const first = runner()
+    await first.start()
+    await waits(2)
+    const stopping = first.stop()
+    release()
+    await stopping
+    const { position, seen } = (await progressStore.readProgress('DepositLetter')) ?? {}
+    assert.deepEqual([positionsOf(letters), position, seen?.count], [[1, 2], 2, 2])
+    const second = runner()
+    await second.start()
+    await second.drain()
+    await second.stop()
+    assert.deepEqual(positionsOf(letters), [1, 2, 3, 4, 5])
+    assert.deepEqual((await progressStore.readProgress('DepositLetter'))?.seen.count, 5)
+  })
+
+  test('handles what later events have overtaken, and begins nothing beyond', async () => {
+    const { send, waits, release } = gates(1, 5)
+    const { letters, eventStore, runner, progressStore } = open(send, { concurrency: 2 })
+    for (const id of ['a-1', 'a-1', 'a-2', 'a-3', 'a-4', 'a-5', 'a-1']) await appendDeposits(eventStore, id, 1)
+    const first = runner()
+    await first.start()
+    await waits(5)
+    const stopping = first.stop()
+    release()
+    await stopping
+    assert.deepEqual(
+      [positionsOf(letters), (await progressStore.readProgress('DepositLetter'))?.position],
+      [[1, 2, 3, 4, 5], 5],
+    )
+    const second = runner()
+    await second.start()
+    await second.drain()
+    await second.stop()
+    assert.deepEqual(positionsOf(letters), [1, 2, 3, 4, 5, 6, 7])
+  })
+
+  test('keeps what it has handled of an aggregate that it tries again', async () => {
+    let isBroken = true
+    const { send, waits, release } = gates(3)
+    const { letters, eventStore, runner, progressStore } = open(
+      (letter) => (isBroken ? assert.fail('No such address.') : send(letter)),
+      { failures: { maxAttempts: 1 } },
+    )
+    await appendDeposits(eventStore, 'a-1', 1, 1, 1, 1)
+    const first = runner()
+    await first.start()
+    await first.drain()
+    isBroken = false
+    await progressStore.retryDeadLetters('DepositLetter', {}, Date.now())
+    first.wake()
+    await waits(3)
+    const stopping = first.stop()
+    release()
+    await stopping
+    const [held] = (await progressStore.listDeadLetters('DepositLetter')).sequences
+    assert.deepEqual([positionsOf(letters), held?.fromSequence, held?.eventCount], [[1, 2, 3], 4, 1])
+    const second = runner()
+    await second.start()
+    while (letters.length < 4) await new Promise(setImmediate)
+    await second.stop()
+    assert.deepEqual(
+      [positionsOf(letters), (await progressStore.listDeadLetters('DepositLetter')).sequences],
+      [[1, 2, 3, 4], []],
+    )
+  })
+})

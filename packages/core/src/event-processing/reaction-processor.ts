@@ -56,25 +56,35 @@ export class ReactionProcessor implements EventProcessor {
   }
 
   /**
-   * Every effect is made at once, so there is always one to save. A handler that gives up because the processor stops has not
-   * failed: nothing more is begun then, and the batch comes again.
-   * @throws the signal's reason when that happens
+   * Every effect is made at once, so there is always one to save. When the processor stops, no event is begun but those that a
+   * later one has overtaken. A handler that gives up because of that has not failed: its event comes again.
    */
   async process(events: readonly DomainEventEnvelope[], context: ProcessContext): Promise<ProcessResult> {
     const failures = new Map<string, EventFailure>()
-    let isInterrupted = false
+    const { signal } = context
+    let furthest = 0
+    let firstLeft = Number.POSITIVE_INFINITY
+    const leave = ({ position }: DomainEventEnvelope): void => {
+      firstLeft = Math.min(firstLeft, position)
+    }
     await runInLanes(events, this.#concurrency, async (event) => {
       const key = aggregateKey(event)
-      if (isInterrupted || failures.has(key)) return
+      if (failures.has(key)) return
+      // Once one is left, whatever comes after it will come again.
+      if (event.position > firstLeft || (signal.aborted && event.position > furthest)) return leave(event)
+      furthest = Math.max(furthest, event.position)
       try {
         await this.#react(event, context)
       } catch (error) {
-        isInterrupted ||= context.signal.aborted
-        failures.set(key, { event, error })
+        if (signal.aborted) leave(event)
+        else failures.set(key, { event, error })
       }
     })
-    if (isInterrupted) throw context.signal.reason
-    return { unsavedEffects: events.length === 0 ? 0 : Number.POSITIVE_INFINITY, failures: [...failures.values()] }
+    const unsavedEffects = events.length === 0 ? 0 : Number.POSITIVE_INFINITY
+    const all = [...failures.values()]
+    if (firstLeft === Number.POSITIVE_INFINITY) return { unsavedEffects, failures: all }
+    const handledUntil = firstLeft - 1
+    return { unsavedEffects, failures: all.filter(({ event }) => event.position <= handledUntil), handledUntil }
   }
 
   saveCheckpoint(save: ProgressSave): Promise<void> {

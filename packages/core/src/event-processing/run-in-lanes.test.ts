@@ -47,6 +47,21 @@ describe('lanes', () => {
     assert.deepEqual([began, most()], [events.map(({ position }) => position), 1])
   })
 
+  test('begin with events in their order, but for those that wait for another of their aggregate', async () => {
+    const slow = Promise.withResolvers<void>()
+    const began: number[] = []
+    const few = ['a', 'a', 'b', 'c', 'b', 'd'].map((id, index) => storedEvent(index + 1, id))
+    const running = runInLanes(few, 2, async ({ position }) => {
+      began.push(position)
+      if (position === 1) await slow.promise
+    })
+    await settle()
+    assert.deepEqual(began, [1, 3, 4, 5, 6])
+    slow.resolve()
+    await running
+    assert.deepEqual(began, [1, 3, 4, 5, 6, 2])
+  })
+
   test('do not wait for handlers that are done at once', async () => {
     let isDone = false
     const running = runInLanes(events, 1, () => undefined).then(() => {

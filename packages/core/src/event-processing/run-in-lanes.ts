@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts'
 import { aggregateKey } from './dead-letter.ts'
 
 /**
+ * Begins with the events in their order, and lets later ones overtake only those that wait for another of their aggregate.
  * @param events in order
  * @param concurrency how many handlers run at once; 1: one after the other, in the order of positions
  * @param handle begins to handle an event; an aggregate's next event waits for it. Must not throw.
@@ -22,23 +23,28 @@ export async function runInLanes(
     }
     return
   }
+  /** Of each aggregate that is being handled, its events up to here. */
   const lanes = new Map<string, DomainEventEnvelope[]>()
-  for (const event of events) {
-    const key = aggregateKey(event)
-    const lane = lanes.get(key)
-    if (lane === undefined) lanes.set(key, [event])
-    else lane.push(event)
-  }
-  const waiting = lanes.values()
+  const waiting = events.values()
   const work = async (): Promise<void> => {
-    for (const lane of waiting) {
+    for (const next of waiting) {
+      const key = aggregateKey(next)
+      const busy = lanes.get(key)
+      if (busy !== undefined) {
+        busy.push(next)
+        continue
+      }
+      const lane = [next]
+      lanes.set(key, lane)
+      // It grows while its events are handled.
       for (const event of lane) {
         const handling = handle(event)
         if (handling !== undefined) await handling
       }
+      lanes.delete(key)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(concurrency, lanes.size) }, work))
+  await Promise.all(Array.from({ length: Math.min(concurrency, events.length) }, work))
 }
 
 /**
