@@ -213,6 +213,7 @@ export {
   type IndexValue,
   type InlineViewSource,
   type ListOptions,
+  type OpenViewOptions,
   type StoredView,
   type ViewChange,
   type ViewCommit,

@@ -46,6 +46,14 @@ describe('migrations', () => {
     const broken: Migration = { version: 3, sql: 'DROP TABLE notes; SELECT nothing FROM nowhere' }
     assert.throws(() => open([first, second, broken]), { code: 'store-unavailable' })
     assert.deepEqual(state(), { version: 1, notes: [{ text: '1' }] })
+    const failing: Migration = {
+      ...third,
+      convert: () => {
+        throw new Error('no')
+      },
+    }
+    assert.throws(() => open([first, second, failing]), { message: /no/ })
+    assert.deepEqual(state(), { version: 1, notes: [{ text: '1' }] })
     open([first, second])
     assert.equal(state().version, 2)
   })
@@ -73,7 +81,7 @@ describe('migrations', () => {
 })
 
 describe('a file of an earlier version', () => {
-  for (const version of [1, 2]) {
+  for (const version of [1, 2, 3]) {
     test(`of the event store, of version ${version}, can be read, and written on`, async (context) => {
       const path = fixture(context, `event-store-v${version}.db`)
       const store = openStore(context, path)
@@ -120,7 +128,8 @@ describe('a file of an earlier version', () => {
     const [view, ...others] = await store.listViews()
     const { promotedAt = '', ...listed } = view ?? {}
     assert.deepEqual(others, [])
-    assert.deepEqual(listed, { viewName: 'NumbersView', version: 1, build: 1, state: 'live', checkpoint: 1 })
+    const expected = { viewName: 'NumbersView', version: 1, build: 1, state: 'live', checkpoint: 1, promotion: 1 }
+    assert.deepEqual(listed, expected)
     const promoted = Date.parse(promotedAt)
     assert.ok(promoted >= before && promoted <= Date.now(), promotedAt)
     await assertTakenUp(store, { position: 1, seen: { count: 0, checksum: 0 }, seenAfter: 1, epoch: 0, revision: 0 })
@@ -136,12 +145,12 @@ describe('a file of an earlier version', () => {
     raw.close()
     await using store = new SqliteViewStore({ path })
     assert.deepEqual(
-      (await store.listViews()).map(({ version, state }) => [version, state]),
+      (await store.listViews()).map(({ version, state, promotion }) => [version, state, promotion]),
       [
-        [1, 'retired'],
-        [3, 'retired'],
-        [12, 'live'],
-        [2, 'live'],
+        [1, 'retired', 1],
+        [3, 'retired', 2],
+        [12, 'live', 3],
+        [2, 'live', 1],
       ],
     )
     await store.openView({ ...numbersView, viewName: 'New' })
@@ -152,28 +161,58 @@ describe('a file of an earlier version', () => {
   })
 })
 
-describe('a file of version 2', () => {
-  test('of the view store can be read, and written on', async (context) => {
-    await using store = new SqliteViewStore({ path: fixture(context, 'view-store-v2.db') })
-    await assertNumbers(store)
-    const build = { ...numbersView, build: 2 }
-    await store.openView(build)
-    assert.equal(await store.count(build), 0)
-    const states = (await store.listViews()).map(({ state, promotedAt }) => [state, promotedAt])
-    const expected = [
-      ['live', '2026-01-01T00:00:00.000Z'],
-      ['building', undefined],
-    ]
-    assert.deepEqual(states, expected)
-    const { progressStore } = store
-    assert.deepEqual(await progressStore.listDeadLetters(processorName), {
-      sequences: [deadLetter('ada')],
-      next: undefined,
+describe('a file with builds', () => {
+  for (const version of [2, 3]) {
+    test(`of the view store, of version ${version}, can be read, and written on`, async (context) => {
+      await using store = new SqliteViewStore({ path: fixture(context, `view-store-v${version}.db`) })
+      await assertNumbers(store)
+      const build = { ...numbersView, build: 2 }
+      await store.openView(build)
+      assert.equal(await store.count(build), 0)
+      const states = (await store.listViews()).map(({ state, promotedAt, promotion }) => [state, promotedAt, promotion])
+      const expected = [
+        ['live', '2026-01-01T00:00:00.000Z', 1],
+        ['building', undefined, undefined],
+      ]
+      assert.deepEqual(states, expected)
+      const { progressStore } = store
+      assert.deepEqual(await progressStore.listDeadLetters(processorName), {
+        sequences: [deadLetter('ada')],
+        next: undefined,
+      })
+      const record = { reason: 'old', discardedBy: 'eve', discardedAt: '2026-01-01T00:00:00.000Z' }
+      assert.deepEqual(await progressStore.listDiscarded(processorName), [{ ...deadLetter('bob'), ...record }])
+      await assertTakenUp(store, { position: 1, seen: { count: 1, checksum: 7 }, seenAfter: 0, epoch: 1, revision: 1 })
+      assert.equal(await store.getCheckpoint(numbersView), 2)
+      await store.promoteView(build, 'NumbersView@1', 0)
+      assert.deepEqual(
+        (await store.listViews()).map(({ promotion }) => promotion),
+        [1, 2],
+      )
     })
-    const record = { reason: 'old', discardedBy: 'eve', discardedAt: '2026-01-01T00:00:00.000Z' }
-    assert.deepEqual(await progressStore.listDiscarded(processorName), [{ ...deadLetter('bob'), ...record }])
-    await assertTakenUp(store, { position: 1, seen: { count: 1, checksum: 7 }, seenAfter: 0, epoch: 1, revision: 1 })
-    assert.equal(await store.getCheckpoint(numbersView), 2)
+  }
+
+  test('of version 2: its promotions are counted in the order of their times, and what is live was the last', async (context) => {
+    const path = fixture(context, 'view-store-v2.db')
+    const raw = new DatabaseSync(path)
+    const insert = raw.prepare("INSERT INTO views VALUES (?, ?, 1, ?, '[]', ?, 7, ?, ?)")
+    // The clock was set back before the build that is live now was promoted.
+    insert.run(11, 'NumbersView', 2, 'b2', 'retired', '2026-05-01T00:00:00.000Z')
+    insert.run(12, 'NumbersView', 3, 'b3', 'building', null)
+    insert.run(13, 'NumbersView', 4, 'b4', 'retired', '2025-12-01T00:00:00.000Z')
+    insert.run(14, 'Other', 1, 'other', 'live', '2026-01-01T00:00:00.000Z')
+    raw.close()
+    await using store = new SqliteViewStore({ path })
+    assert.deepEqual(
+      (await store.listViews()).map(({ build, state, promotion }) => [build, state, promotion]),
+      [
+        [1, 'live', 3],
+        [2, 'retired', 2],
+        [3, 'building', undefined],
+        [4, 'retired', 1],
+        [1, 'live', 1],
+      ],
+    )
   })
 })
 

@@ -232,4 +232,15 @@ export const viewStoreMigrations: readonly Migration[] = [
       CREATE INDEX discarded_in_order ON discarded_dead_letters (processor, key);
     `,
   },
+  {
+    // Which build was live before is said by a counter: a clock may be set back. What is live now was promoted last.
+    version: 3,
+    sql: `
+      ALTER TABLE views ADD COLUMN promotion INTEGER; -- rises among all builds of a name; null when never promoted
+      UPDATE views SET promotion = counted.promotion FROM (
+        SELECT key, row_number() OVER (PARTITION BY name ORDER BY state = 'live', promoted_at, version, build) AS promotion
+          FROM views WHERE promoted_at IS NOT NULL
+      ) AS counted WHERE counted.key = views.key;
+    `,
+  },
 ]

@@ -10,6 +10,7 @@ import {
   type IndexValue,
   InvalidDefinitionError,
   type ListOptions,
+  type OpenViewOptions,
   type ProgressStore,
   type Signal,
   StaleCheckpointError,
@@ -73,12 +74,13 @@ export class SqliteViewStore implements ViewStore {
     this.progressStore = this.#progress
   }
 
-  async openView(view: ViewDefinition): Promise<void> {
+  async openView(view: ViewDefinition, { mustExist = false }: OpenViewOptions = {}): Promise<void> {
     if (this.#database.read(() => this.#views.has(view))) return
     const { writer, reader } = this.#database
     await this.#database.transact(
       'opening a view',
       () => {
+        if (mustExist) this.#builds.assertKnown(view)
         const found = findOrMakeView(writer, view)
         if (found !== 'other-indexes') return found
         throw new InvalidDefinitionError(
@@ -135,17 +137,28 @@ export class SqliteViewStore implements ViewStore {
     return this.#builds.list(viewName)
   }
 
-  async promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void> {
-    await this.#database.transact('promoting a view', () => this.#builds.promote(view, expectedLive, now))
+  async promoteView(
+    view: ViewDefinition,
+    expectedLive: string | undefined,
+    now: number,
+    leastCheckpoint = 0,
+  ): Promise<void> {
+    await this.#database.transact('promoting a view', () => {
+      this.#builds.promote(view, expectedLive, now, leastCheckpoint)
+    })
     this.committed.notify()
   }
 
   async dropView(view: Pick<ViewDefinition, 'viewName' | 'version' | 'build'>): Promise<void> {
-    await this.#database.transact('dropping a view', () => {
-      this.#builds.drop(view)
-      this.#progress.forget(viewKey(view))
-    })
-    this.#views.forget(view)
+    await this.#database.transact(
+      'dropping a view',
+      () => {
+        this.#builds.drop(view)
+        this.#progress.forget(viewKey(view))
+      },
+      // Before it may be made anew.
+      () => this.#views.forget(view),
+    )
     this.committed.notify()
   }
 

@@ -93,6 +93,7 @@ describe('a processor that meets a failure', () => {
 
   test('does not start on a checkpoint beyond the end of the event store', async () => {
     const viewStore = new MemoryViewStore()
+    await viewStore.openView(balances)
     await viewStore.commit(balances, { expectedCheckpoint: 0, position: 9, changes: [] })
     const { runner } = openBalances({ eventStore: await filled(1, 2), viewStore })
     const error = (await errorOf(runner.start(), 'checkpoint-ahead')) as CheckpointAheadError

@@ -1,6 +1,7 @@
 /** A view store in memory. */
 
-import { ViewLiveError, ViewPromotedError } from '../errors/processing-errors.ts'
+import { UnknownNameError } from '../errors/input-errors.ts'
+import { ViewLiveError, ViewNotReadyError, ViewPromotedError } from '../errors/processing-errors.ts'
 import { StaleCheckpointError, StoreClosedError } from '../errors/store-errors.ts'
 import { Feed } from '../event-store/feed.ts'
 import { encodeJson } from '../event-store/json.ts'
@@ -18,6 +19,7 @@ import {
   type FoundRow,
   type IndexValue,
   type ListOptions,
+  type OpenViewOptions,
   type StoredView,
   type ViewCommit,
   type ViewDefinition,
@@ -33,6 +35,7 @@ interface KeptView {
   readonly build: number
   state: StoredView['state']
   promotedAt: string | undefined
+  promotion: number | undefined
   checkpoint: number
   /** Documents as text, so that a reader can never change them. */
   readonly documents: Map<string, string>
@@ -46,16 +49,23 @@ export class MemoryViewStore implements ViewStore {
   readonly #views = new Map<string, KeptView>()
   #isClosed = false
 
-  async openView(view: ViewDefinition): Promise<void> {
-    this.#open(view)
+  async openView(view: ViewDefinition, { mustExist = false }: OpenViewOptions = {}): Promise<void> {
+    this.#assertOpen()
+    const { viewName, version, build = 1 } = view
+    const key = viewKey(view)
+    if (mustExist || this.#views.has(key)) this.#find(view)
+    else {
+      const neverPromoted = { state: 'building', promotedAt: undefined, promotion: undefined } as const
+      this.#views.set(key, { viewName, version, build, ...neverPromoted, checkpoint: 0, documents: new Map() })
+    }
   }
 
   async getCheckpoint(view: ViewDefinition): Promise<number> {
-    return this.#open(view).checkpoint
+    return this.#find(view).checkpoint
   }
 
   async getMany(view: ViewDefinition, ids: readonly string[]): Promise<ReadonlyMap<string, unknown>> {
-    const { documents } = this.#open(view)
+    const { documents } = this.#find(view)
     const found = new Map<string, unknown>()
     for (const id of ids) {
       const text = documents.get(id)
@@ -83,7 +93,7 @@ export class MemoryViewStore implements ViewStore {
   }
 
   async count(view: ViewDefinition, index?: string, equals?: IndexValue): Promise<number> {
-    if (index === undefined) return this.#open(view).documents.size
+    if (index === undefined) return this.#find(view).documents.size
     const wanted = checkFindOptions(`${view.viewName}.${index}`, equals === undefined ? {} : { equals })
     indexValuesOf(view, index, undefined)
     return this.#rows(view).filter((row) =>
@@ -92,7 +102,7 @@ export class MemoryViewStore implements ViewStore {
   }
 
   async commit(view: ViewDefinition, commit: ViewCommit): Promise<void> {
-    const stored = this.#open(view)
+    const stored = this.#find(view)
     // Everything that can fail comes before the first change. An owner that was displaced is told that, whatever else is wrong.
     if (commit.progress !== undefined) this.progressStore.checkSave(commit.progress)
     if (stored.checkpoint !== commit.expectedCheckpoint) {
@@ -122,14 +132,23 @@ export class MemoryViewStore implements ViewStore {
     return all.map(({ documents, ...view }) => view)
   }
 
-  async promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void> {
-    const promoted = this.#open(view)
-    const live = [...this.#views.values()].find(({ viewName, state }) => viewName === view.viewName && state === 'live')
+  async promoteView(
+    view: ViewDefinition,
+    expectedLive: string | undefined,
+    now: number,
+    leastCheckpoint = 0,
+  ): Promise<void> {
+    const promoted = this.#find(view)
+    const { checkpoint } = promoted
+    if (checkpoint < leastCheckpoint) throw new ViewNotReadyError(viewKey(view), checkpoint, leastCheckpoint)
+    const builds = [...this.#views.values()].filter(({ viewName }) => viewName === view.viewName)
+    const live = builds.find(({ state }) => state === 'live')
     const actualLive = live === undefined ? undefined : viewKey(live)
     if (actualLive !== expectedLive) throw new ViewPromotedError(viewKey(view), expectedLive, actualLive)
     if (live !== undefined) live.state = 'retired'
     promoted.state = 'live'
     promoted.promotedAt = new Date(now).toISOString()
+    promoted.promotion = Math.max(...builds.map(({ promotion = 0 }) => promotion)) + 1
     this.committed.notify()
   }
 
@@ -145,7 +164,7 @@ export class MemoryViewStore implements ViewStore {
 
   /** Takes over a view as another store has it now: its documents, its checkpoint, and its processor's progress. */
   copyView(view: ViewDefinition, from: MemoryViewStore): void {
-    const kept = from.#open(view)
+    const kept = from.#find(view)
     this.#assertOpen()
     this.#views.set(viewKey(view), { ...kept, documents: new Map(kept.documents) })
     this.progressStore.copyProgress(viewKey(view), from.progressStore)
@@ -154,7 +173,7 @@ export class MemoryViewStore implements ViewStore {
   /** @returns about how many characters the documents of a view take, their ids included */
   sizeOf(view: ViewDefinition): number {
     let characters = 0
-    for (const [id, text] of this.#open(view).documents) characters += id.length + text.length
+    for (const [id, text] of this.#find(view).documents) characters += id.length + text.length
     return characters
   }
 
@@ -168,30 +187,18 @@ export class MemoryViewStore implements ViewStore {
   }
 
   #rows(view: ViewDefinition): ViewRow[] {
-    return [...this.#open(view).documents].map(([id, text]) => ({ id, view: JSON.parse(text) as unknown }))
+    return [...this.#find(view).documents].map(([id, text]) => ({ id, view: JSON.parse(text) as unknown }))
   }
 
   #assertOpen(): void {
     if (this.#isClosed) throw new StoreClosedError('The view store is closed. Open a new one.')
   }
 
-  #open(view: ViewDefinition): KeptView {
+  #find(view: ViewDefinition): KeptView {
     this.#assertOpen()
-    const key = viewKey(view)
-    const known = this.#views.get(key)
-    if (known !== undefined) return known
-    const { viewName, version, build = 1 } = view
-    const opened: KeptView = {
-      viewName,
-      version,
-      build,
-      state: 'building',
-      promotedAt: undefined,
-      checkpoint: 0,
-      documents: new Map(),
-    }
-    this.#views.set(key, opened)
-    return opened
+    const known = this.#views.get(viewKey(view))
+    if (known === undefined) throw new UnknownNameError('unknown-view', viewKey(view), this.#views.keys())
+    return known
   }
 }
 

@@ -44,7 +44,13 @@ class Bench {
   beforeRead: (() => Promise<void>) | undefined
   #position = 0
 
-  constructor(context: TestContext, hooks: Partial<ViewStore> = {}, pollMs = 60_000) {
+  static async open(context: TestContext, hooks: Partial<ViewStore> = {}, pollMs = 60_000): Promise<Bench> {
+    const bench = new Bench(context, hooks, pollMs)
+    await bench.viewStore.openView(items)
+    return bench
+  }
+
+  private constructor(context: TestContext, hooks: Partial<ViewStore>, pollMs: number) {
     const viewStore = new MemoryViewStore()
     this.viewStore = withHooks<ViewStore>(viewStore, hooks)
     const evaluated = async (): Promise<void> => {
@@ -120,7 +126,7 @@ async function isSilent(next: Promise<unknown>): Promise<boolean> {
 
 describe('a query that is watched', () => {
   test('gives its result at once, and each other result that follows', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     const watched = bench.watch('GetItem', { id: 'a' })
     assert.deepEqual(await resultOf(watched.next()), { result: undefined, position: 0 })
     const next = resultOf(watched.next())
@@ -129,7 +135,7 @@ describe('a query that is watched', () => {
   })
 
   test('is not evaluated again when nothing that it read has changed', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     const byId = bench.watch('GetItem', { id: 'a' })
     const byIndex = bench.watch('FindLarge')
     await Promise.all([byId.next(), byIndex.next()])
@@ -140,7 +146,7 @@ describe('a query that is watched', () => {
   })
 
   test('notices documents that come into the range it has read, change in it, and leave it', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     const watched = bench.watch('FindLarge')
     assert.deepEqual(await resultOf(watched.next()), { result: [], position: 0 })
     for (const [size, result] of [
@@ -155,7 +161,7 @@ describe('a query that is watched', () => {
   })
 
   test('stays silent when another evaluation gives the same', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     await bench.commit({ id: 'a', size: 1 })
     const watched = bench.watch('CountItems')
     assert.deepEqual(await resultOf(watched.next()), { result: 1, position: 1 })
@@ -168,7 +174,7 @@ describe('a query that is watched', () => {
   })
 
   test('gives a slow consumer the newest result, and none of those between', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     const watched = bench.watch('GetItem', { id: 'a' })
     await watched.next()
     for (let size = 1; size <= 100; size++) await bench.commit({ id: 'a', size })
@@ -177,7 +183,7 @@ describe('a query that is watched', () => {
   })
 
   test('misses no commit that comes while it is evaluated', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     let commits = 0
     bench.beforeRead = async () => {
       if (commits < 20) await bench.commit({ id: 'a', size: ++commits })
@@ -193,9 +199,10 @@ describe('a query that is watched', () => {
   test('notices a commit that comes between its read and its result', async (context) => {
     let late: (() => Promise<void>) | undefined
     const memory = new MemoryViewStore()
-    const bench = new Bench(context, {
+    const bench = await Bench.open(context, {
       changes: memory.changes,
       committed: memory.committed,
+      openView: (view) => memory.openView(view),
       commit: (view, commit) => memory.commit(view, commit),
       getCheckpoint: (view) => memory.getCheckpoint(view),
       listViews: (name) => memory.listViews(name),
@@ -219,7 +226,7 @@ describe('a query that is watched', () => {
   })
 
   test('notices by and by what another process commits', async (context) => {
-    const bench = new Bench(context, {}, 5)
+    const bench = await Bench.open(context, {}, 5)
     const watched = bench.watch('GetItem', { id: 'a' })
     await watched.next()
     const next = resultOf(watched.next())
@@ -233,7 +240,8 @@ describe('a query that is watched', () => {
 
   test('works with a store that does not tell what changes', async (context) => {
     const memory = new MemoryViewStore()
-    const bench = new Bench(context, {
+    const bench = await Bench.open(context, {
+      openView: (view) => memory.openView(view),
       commit: (view, commit) => memory.commit(view, commit),
       getMany: (view, ids) => memory.getMany(view, ids),
       getCheckpoint: (view) => memory.getCheckpoint(view),
@@ -271,8 +279,9 @@ describe('a query that is watched', () => {
       }),
     })
     context.after(() => live.close())
-    const commit = (view: typeof items & { readonly build?: number }, size: number): Promise<void> => {
+    const commit = async (view: typeof items & { readonly build?: number }, size: number): Promise<void> => {
       const after = { id: 'a', size }
+      await viewStore.openView(view)
       return viewStore.commit(view, {
         expectedCheckpoint: 0,
         position: 1,
@@ -291,7 +300,7 @@ describe('a query that is watched', () => {
   })
 
   test('that is aborted ends, and leaves nothing behind', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     const abort = new AbortController()
     const waiting = bench.watch('GetItem', { id: 'a' }, abort.signal)
     const idle = bench.watch('GetItem', { id: 'a' }, abort.signal)
@@ -314,7 +323,7 @@ describe('a query that is watched', () => {
   })
 
   test('throws what answering throws, and ends', async (context) => {
-    const bench = new Bench(context)
+    const bench = await Bench.open(context)
     await errorOf(resultOf(bench.watch('GetItem', {}).next()), 'validation')
     await errorOf(resultOf(bench.watch('GetNothing').next()), 'unknown-query')
     await errorOf(

@@ -45,7 +45,8 @@ describe('a query handler', () => {
   })
 
   test('waits until the view is there, and not longer', async () => {
-    const { handler, eventStore, runner } = open()
+    const { handler, eventStore, viewStore, runner } = open()
+    await viewStore.openView(balances)
     const { position } = await appendDeposits(eventStore, 'a-1', 5)
     let isAnswered = false
     const query = getBalance.query({ id: 'a-1' }, { afterPosition: position, waitMs: 30_000 })
@@ -74,7 +75,8 @@ describe('a query handler', () => {
   })
 
   test('stops waiting when the signal says so', async () => {
-    const { handler } = open()
+    const { handler, viewStore } = open()
+    await viewStore.openView(balances)
     const abort = new AbortController()
     const query = getBalance.query({ id: 'a-1' }, { afterPosition: 9, waitMs: 30_000 })
     const answering = handler.handle(query, { signal: abort.signal })

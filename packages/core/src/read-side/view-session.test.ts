@@ -12,6 +12,7 @@ const fails = () => assert.fail('this change fails')
 
 async function open(hooks: (memory: MemoryViewStore) => Partial<ViewStore> = () => ({}), isStrict = false) {
   const memory = new MemoryViewStore()
+  await memory.openView(view)
   await memory.commit(view, {
     expectedCheckpoint: 0,
     position: 1,

@@ -110,8 +110,16 @@ export interface StoredView {
   /** `building`: queries do not read it yet. `live`: they do. `retired`: they did before another one took its place. */
   readonly state: 'building' | 'live' | 'retired'
   readonly checkpoint: number
-  /** When it became live the last time, ISO-8601. */
+  /** When it became live the last time, ISO-8601: for people. A clock may be set back. */
   readonly promotedAt: string | undefined
+  /** Rises with each promotion among the builds of all versions of the view: who was live last has the highest one. */
+  readonly promotion: number | undefined
+}
+
+/** How {@link ViewStore.openView} opens. */
+export interface OpenViewOptions {
+  /** The view must be there: it is not made. */
+  readonly mustExist?: boolean
 }
 
 /**
@@ -133,8 +141,9 @@ export interface ViewStore extends AsyncDisposable {
   /**
    * Makes the view ready for use; a new one is `building`. Must be called before anything else is done with it. May be
    * called again.
+   * @throws {UnknownNameError} when it must exist and does not
    */
-  openView(view: ViewDefinition): Promise<void>
+  openView(view: ViewDefinition, options?: OpenViewOptions): Promise<void>
   /** @returns the position up to which the view has seen everything, 0 when it is new */
   getCheckpoint(view: ViewDefinition): Promise<number>
   /** @returns the documents that exist among those asked for, by id */
@@ -162,9 +171,17 @@ export interface ViewStore extends AsyncDisposable {
    * @param view opened before
    * @param expectedLive key of the build that is live now (see {@link viewKey}), undefined when there is none
    * @param now milliseconds since 1970
+   * @param leastCheckpoint the position that the build must have seen at least; 0 when left out
+   * @throws {UnknownNameError} when there is no such build (any more)
+   * @throws {ViewNotReadyError} when the build has not seen enough
    * @throws {ViewPromotedError} when another build is live than expected
    */
-  promoteView(view: ViewDefinition, expectedLive: string | undefined, now: number): Promise<void>
+  promoteView(
+    view: ViewDefinition,
+    expectedLive: string | undefined,
+    now: number,
+    leastCheckpoint?: number,
+  ): Promise<void>
   /**
    * Deletes a build with its documents, its progress and its dead letters. Does nothing when there is none.
    * @throws {ViewLiveError} when it is live

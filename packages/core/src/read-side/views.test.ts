@@ -13,6 +13,7 @@ const bob: BalanceView = { owner: 'Bob', balance: 2 }
 /** A store that holds Ada's account, and a session over it. */
 async function open() {
   const memory = new MemoryViewStore()
+  await memory.openView(balances)
   const changes = [{ id: 'a', before: undefined, after: ada }]
   await memory.commit(balances, { expectedCheckpoint: 0, position: 1, changes })
   const watched = watchedViews(memory)

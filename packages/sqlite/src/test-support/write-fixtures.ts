@@ -27,7 +27,7 @@ const indexPace = { shortestRun: 4, longestRun: 4, entriesPerCommit: 1000, rowsP
 const now = (): number => Date.UTC(2026, 0, 1)
 let ids = 0
 const newId = (): string => `event-${++ids}`
-const events = new SqliteEventStore({ path: newFile('event-store-v2.db'), now, newId }, { indexPace })
+const events = new SqliteEventStore({ path: newFile('event-store-v3.db'), now, newId }, { indexPace })
 for (const [index, aggregateId] of ['ada', 'bob', 'ada', 'eve 😀', 'ada'].entries()) {
   const commandId = `command-${index}`
   const metadata = { correlationId: 'root', causationId: commandId, commandId, userId: 'user', sessionId: 'session' }
@@ -52,9 +52,9 @@ await events.snapshotStore.saveSnapshot(person('ada'), {
   state: { count: 2 },
 })
 await events.close()
-rmSync(join(folder, 'event-store-v2.db-lock'))
+rmSync(join(folder, 'event-store-v3.db-lock'))
 
-const views = new SqliteViewStore({ path: newFile('view-store-v2.db') })
+const views = new SqliteViewStore({ path: newFile('view-store-v3.db') })
 const { progressStore } = views
 await views.openView(numbersView)
 await views.promoteView(numbersView, undefined, now())

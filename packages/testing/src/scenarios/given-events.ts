@@ -87,6 +87,7 @@ async function project<TView>(
   groups: readonly (readonly PastEvent[])[],
 ): Promise<MemoryViewStore> {
   const viewStore = new MemoryViewStore()
+  await viewStore.openView(projection)
   let time = Date.UTC(2026, 0, 1)
   await using eventStore = new MemoryEventStore({ now: () => time })
   const failure = Promise.withResolvers<never>()

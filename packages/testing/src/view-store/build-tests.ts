@@ -1,7 +1,7 @@
 /** Builds of a view beside each other, of which queries read one. */
 
 import assert from 'node:assert/strict'
-import { type StoredView, type ViewDefinition, type ViewStore, viewKey } from '@cim/core'
+import { isCimError, type StoredView, type ViewDefinition, type ViewStore, viewKey } from '@cim/core'
 import { rejectsWithCode } from '../conformance/assertions.ts'
 import type { StoreTests } from '../conformance/store-tests.ts'
 import { found, personView, put, visibleView } from './sample-views.ts'
@@ -19,9 +19,10 @@ export function buildTests({ test, durableTest }: StoreTests<ViewStore>): void {
     await store.openView(personView)
     await store.openView({ ...personView, build: 1 })
     const listed = { viewName: 'PersonView', version: 1, build: 1, state: 'building', checkpoint: 0 }
-    assert.deepEqual(await store.listViews(), [{ ...listed, promotedAt: undefined }])
+    const neverPromoted = { promotedAt: undefined, promotion: undefined }
+    assert.deepEqual(await store.listViews(), [{ ...listed, ...neverPromoted }])
     await put(store, [])
-    assert.deepEqual(await store.listViews(), [{ ...listed, checkpoint: 1, promotedAt: undefined }])
+    assert.deepEqual(await store.listViews(), [{ ...listed, checkpoint: 1, ...neverPromoted }])
   })
 
   test('builds of one view keep their documents, indexes and checkpoints each for themselves', async ({ store }) => {
@@ -85,6 +86,91 @@ export function buildTests({ test, durableTest }: StoreTests<ViewStore>): void {
     assert.deepEqual(await states(store), ['live', 'building', 'retired'])
     assert.equal((await store.listViews('PersonView'))[0]?.promotedAt, later)
     assert.equal((await store.listViews('Other'))[0]?.state, 'live')
+  })
+
+  test('promotions are counted among all builds of a view, whatever the clock does', async ({ store }) => {
+    const other = { ...personView, viewName: 'Other' }
+    for (const view of [personView, second, rebuilt, other]) await store.openView(view)
+    await store.promoteView(personView, undefined, now)
+    await store.promoteView(rebuilt, 'PersonView@1', now - 1000)
+    await store.promoteView(second, 'PersonView@2.2', now - 2000)
+    await store.promoteView(other, undefined, now)
+    assert.deepEqual(await promotions(store), [1, 3, 2])
+    await store.promoteView(rebuilt, 'PersonView@2', now - 3000)
+    assert.deepEqual(await promotions(store), [1, 3, 4])
+    await store.dropView(second)
+    await store.promoteView(personView, 'PersonView@2.2', now - 4000)
+    assert.deepEqual(await promotions(store), [5, 4])
+    assert.equal((await store.listViews('Other'))[0]?.promotion, 1)
+  })
+
+  test('a build that was dropped or never made is not promoted, and is not made by that', async ({ store }) => {
+    await store.openView(personView)
+    await store.openView(second)
+    await store.promoteView(personView, undefined, now)
+    await store.dropView(second)
+    const before = await store.listViews()
+    for (const view of [second, rebuilt]) {
+      await rejectsWithCode(store.promoteView(view, 'PersonView@1', now), 'unknown-view', {
+        unknownName: viewKey(view),
+      })
+    }
+    assert.deepEqual(await store.listViews(), before)
+  })
+
+  test('of a promotion and a drop of one build at once, one wins and the other is told', async ({ store }) => {
+    await store.openView(personView)
+    await store.promoteView(personView, undefined, now)
+    for (const isDropFirst of [true, false]) {
+      await store.openView(second)
+      const drop = () => store.dropView(second)
+      const promote = () => store.promoteView(second, 'PersonView@1', now)
+      const order = isDropFirst ? [drop, promote] : [promote, drop]
+      const [first, late] = await Promise.allSettled(order.map((change) => change()))
+      assert.equal(first?.status, 'fulfilled')
+      assert.equal(codeOf(late), isDropFirst ? 'unknown-view' : 'view-live')
+      assert.deepEqual(await states(store), isDropFirst ? ['live'] : ['retired', 'live'])
+    }
+  })
+
+  test('a build that has not seen enough is not promoted', async ({ store }) => {
+    await put(store, [['ada', { name: 'Ada' }]])
+    const notReady = { view: 'PersonView@1', position: 1, headPosition: 2 }
+    await rejectsWithCode(store.promoteView(personView, undefined, now, 2), 'view-not-ready', notReady)
+    assert.deepEqual(await states(store), ['building'])
+    await store.promoteView(personView, undefined, now, 1)
+    assert.deepEqual(await states(store), ['live'])
+  })
+
+  test('a view that must exist is opened when it does, and is not made when it does not', async ({ store }) => {
+    await rejectsWithCode(store.openView(personView, { mustExist: true }), 'unknown-view')
+    assert.deepEqual(await store.listViews(), [])
+    await put(store, [['ada', { name: 'Ada' }]])
+    await store.openView(personView, { mustExist: true })
+    assert.equal(await store.count(personView), 1)
+    await store.dropView(personView)
+    await rejectsWithCode(store.openView(personView, { mustExist: true }), 'unknown-view')
+    assert.deepEqual(await store.listViews(), [])
+  })
+
+  test('a view that was not opened, or was dropped, is not made by whatever else is done with it', async ({
+    store,
+  }) => {
+    await store.openView(second)
+    await store.dropView(second)
+    for (const view of [personView, second]) {
+      for (const use of [
+        () => store.getCheckpoint(view),
+        () => store.getMany(view, ['ada']),
+        () => store.find(view, 'name'),
+        () => store.list(view),
+        () => store.count(view),
+        () => store.commit(view, { expectedCheckpoint: 0, position: 1, changes: [] }),
+      ]) {
+        await rejectsWithCode(use(), 'unknown-view')
+      }
+    }
+    assert.deepEqual(await store.listViews(), [])
   })
 
   test('a build that is live already can be promoted again', async ({ store }) => {
@@ -157,6 +243,14 @@ export function buildTests({ test, durableTest }: StoreTests<ViewStore>): void {
     await rejectsWithCode(reopened.promoteView(rebuilt, undefined, now), 'view-promoted')
     assert.notDeepEqual(await visibleView(reopened, rebuilt), await visibleView(reopened, second))
   })
+}
+
+function codeOf(outcome: PromiseSettledResult<unknown> | undefined): string | undefined {
+  return outcome?.status === 'rejected' && isCimError(outcome.reason) ? outcome.reason.code : undefined
+}
+
+async function promotions(store: ViewStore): Promise<readonly (number | undefined)[]> {
+  return (await store.listViews('PersonView')).map(({ promotion }) => promotion)
 }
 
 async function states(store: ViewStore): Promise<readonly string[]> {
