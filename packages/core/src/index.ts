@@ -223,6 +223,33 @@ export {
   viewKey,
 } from './read-side/view-store.ts'
 export type { Views } from './read-side/views.ts'
+// Sagas
+export {
+  type CompensationContext,
+  type CompensationOptions,
+  defineSaga,
+  type ReachedDeadline,
+  type RefusedCommand,
+  type SagaAddress,
+  type SagaContext,
+  type SagaDefinition,
+  type SagaHandler,
+  type SagaOptions,
+} from './sagas/saga.ts'
+export { decideOnInput, type InputContext, type SagaInput } from './sagas/saga-decision.ts'
+export type { CommandOutcome, EventRef, HeldInput, SagaError, SagaEvent, SagaEventData } from './sagas/saga-events.ts'
+export {
+  applySagaEvent,
+  newInstance,
+  type PendingCommand,
+  type PendingDeadline,
+  type SagaInstance,
+  type SagaStatus,
+} from './sagas/saga-instance.ts'
+export type { CountedStatus, SagaTotals, SagaView } from './sagas/saga-instances.ts'
+export { type Deadline, deadline, type SagaOutcome, type SagaStep, step } from './sagas/saga-outcome.ts'
+export type { SagaPrincipal } from './sagas/saga-processor.ts'
+export type { SagaFilter, SagaOverview, Sagas } from './sagas/sagas.ts'
 // Schemas
 export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } from './schema/schema.ts'
 // Time travel

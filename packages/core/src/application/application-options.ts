@@ -8,6 +8,7 @@ import type { ProjectionDefinition } from '../read-side/projection.ts'
 import type { ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
 import type { QueryDefinition } from '../read-side/query.ts'
 import type { InlineViewSource, ViewStore } from '../read-side/view-store.ts'
+import type { SagaDefinition } from '../sagas/saga.ts'
 import type { ViewsAtOptions } from '../time-travel/views-at.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import type { Authorize, CommandHandlerOptions } from '../write-side/command-handler.ts'
@@ -24,6 +25,9 @@ export interface ApplicationOptions {
   readonly inlineViews?: InlineViewSource
   readonly queries?: readonly QueryDefinition[]
   readonly reactions?: readonly ReactionDefinition[]
+  readonly sagas?: readonly SagaDefinition[]
+  /** Is told when a deadline could not be reached; it is tried again. */
+  readonly onSagaError?: (error: unknown) => void
   readonly authorize?: Authorize
   readonly repository?: Pick<RepositoryOptions, 'snapshotEvery' | 'maxCachedAggregates' | 'onSnapshotError'>
   readonly commands?: Pick<CommandHandlerOptions, 'maxAttempts' | 'newId'>
@@ -31,7 +35,7 @@ export interface ApplicationOptions {
   readonly now?: () => number
   readonly processors?: Pick<
     ProcessorRunnerOptions,
-    'batchSize' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
+    'batchSize' | 'clock' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
   > &
     Pick<ProjectionProcessorOptions, 'concurrency' | 'handlerTimeoutMs'>
   /** Bounds of what is kept to answer queries as of the past. */
@@ -48,6 +52,8 @@ export const applicationOptionNames: readonly string[] = [
   'inlineViews',
   'queries',
   'reactions',
+  'sagas',
+  'onSagaError',
   'authorize',
   'repository',
   'commands',

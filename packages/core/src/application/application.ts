@@ -2,6 +2,8 @@
 
 import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import { neverThrowing } from '../errors/never-throwing.ts'
+import { systemClock } from '../event-processing/clock.ts'
 import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { ProcessorRunner } from '../event-processing/processor-runner.ts'
 import type { ProcessorRunnerOptions } from '../event-processing/processor-runner-options.ts'
@@ -9,6 +11,7 @@ import type { ProcessorStatus } from '../event-processing/processor-status.ts'
 import { ReactionProcessor } from '../event-processing/reaction-processor.ts'
 import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
+import { waitForPosition } from '../read-side/consistency.ts'
 import { LiveQueries } from '../read-side/live-queries.ts'
 import type { LiveResult } from '../read-side/live-query.ts'
 import type { PastMoment } from '../read-side/past-views.ts'
@@ -16,7 +19,10 @@ import type { ProjectionDefinition } from '../read-side/projection.ts'
 import { ProjectionProcessor } from '../read-side/projection-processor.ts'
 import type { Query, QueryDefinition } from '../read-side/query.ts'
 import { QueryHandler } from '../read-side/query-handler.ts'
+import { createReadModel } from '../read-side/read-model.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
+import type { SagaPrincipal } from '../sagas/saga-processor.ts'
+import { Sagas } from '../sagas/sagas.ts'
 import { type HistoryEntry, historyOf, type Moment, stateAt } from '../time-travel/state-at.ts'
 import { ViewsAt } from '../time-travel/views-at.ts'
 import { CommandSpans } from '../tracing/command-spans.ts'
@@ -46,6 +52,8 @@ export class Application implements AsyncDisposable {
   readonly viewBuilds: ViewBuilds
   /** What happens outside when something has happened here. */
   readonly reactions: Reactions
+  /** Processes across aggregates: to watch, retry and cancel. */
+  readonly sagas: Sagas
   /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
   readonly processing: Processing
   readonly #options: ApplicationOptions
@@ -94,6 +102,28 @@ export class Application implements AsyncDisposable {
         processor: new TracedProcessor(processor, commandSpans),
       })
     const now = options.now ?? Date.now
+    const journals = { ...options.repository, ...snapshots, ...options.commands, ...clock, commandSpans }
+    this.sagas = new Sagas({
+      eventStore,
+      sagas: options.sagas ?? [],
+      progressStore: viewStore.progressStore,
+      journals,
+      dispatch: (command, principal: SagaPrincipal) => this.dispatch(command, { principal }),
+      createRunner: (processor) => createRunner(processor),
+      readInstances: (projection, consistency) =>
+        createReadModel(async () => {
+          const view = await this.viewBuilds.liveView(projection, consistency)
+          await waitForPosition(viewStore, view, consistency)
+          return { viewStore, view }
+        }),
+      viewsChanged: viewStore.committed,
+      clock: options.processors?.clock ?? { ...systemClock, ...clock },
+      onError: neverThrowing(options.onSagaError),
+    })
+    const allProjections =
+      this.sagas.projection === undefined
+        ? projections
+        : [...projections, this.sagas.projection as ProjectionDefinition]
     this.viewBuilds = new ViewBuilds({
       eventStore,
       viewStore,
@@ -109,8 +139,9 @@ export class Application implements AsyncDisposable {
       now,
     })
     checkUnique('Processor', [
-      ...projections.map(({ viewName }) => viewName),
+      ...allProjections.map(({ viewName }) => viewName),
       ...(options.reactions ?? []).map(({ reactionName }) => reactionName),
+      ...(options.sagas ?? []).map(({ sagaName }) => sagaName),
     ])
     this.processing = new Processing({ eventStore, runners: () => this.#runners, now })
     this.#pastViews = new ViewsAt(eventStore, now, handling, options.pastViews)
@@ -135,6 +166,7 @@ export class Application implements AsyncDisposable {
     try {
       await this.viewBuilds.start()
       await this.reactions.start()
+      await this.sagas.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -144,7 +176,7 @@ export class Application implements AsyncDisposable {
   /** Ends what is watched, lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
     this.#liveQueries.close()
-    await Promise.all([this.viewBuilds.stop(), this.reactions.stop()])
+    await Promise.all([this.viewBuilds.stop(), this.reactions.stop(), this.sagas.stop()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -157,7 +189,7 @@ export class Application implements AsyncDisposable {
   }
 
   get #runners(): readonly ProcessorRunner[] {
-    return [...this.viewBuilds.runners, ...this.reactions.runners]
+    return [...this.viewBuilds.runners, ...this.reactions.runners, ...this.sagas.runners]
   }
 
   /** Handles a command. @see {@link CommandHandler.handle} */
@@ -223,7 +255,11 @@ export class Application implements AsyncDisposable {
   }
 
   #definitionOf(aggregateType: string): AggregateDefinition {
-    const definition = this.aggregates.get(aggregateType)
+    const definition =
+      this.aggregates.get(aggregateType) ??
+      (this.sagas.journals.find((journal) => journal.aggregateType === aggregateType) as
+        | AggregateDefinition
+        | undefined)
     if (definition === undefined)
       throw new UnknownNameError('unknown-aggregate-type', aggregateType, this.aggregates.keys())
     return definition

@@ -55,6 +55,7 @@ export class UnknownNameError extends CimError {
     | 'unknown-view-build'
     | 'unknown-index'
     | 'unknown-processor'
+    | 'unknown-saga'
   readonly unknownName: string
 
   constructor(code: UnknownNameError['code'], unknownName: string, knownNames: Iterable<string>) {

@@ -1,0 +1,108 @@
+/** The events of a saga's journal. They are stored like all others, with the saga's name as their aggregate type. */
+
+import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import type { RejectionReason } from '../event-store/event-store.ts'
+import type { Command } from '../write-side/command.ts'
+import type { PendingCommand, PendingDeadline } from './saga-instance.ts'
+
+/** Names a stored event. */
+export interface EventRef {
+  readonly eventId: string
+  readonly eventType: string
+  readonly aggregateType: string
+  readonly aggregateId: string
+  readonly position: number
+}
+
+/** What became of a command that a saga issued. */
+export interface CommandOutcome {
+  readonly commandId: string
+  /** Present when it was refused. */
+  readonly reason?: RejectionReason
+  /** The aggregate that it changed; present when it was accepted. */
+  readonly aggregateId?: string
+  readonly version?: number
+  readonly position?: number
+}
+
+/** An input that waits while a saga is stuck. */
+export type HeldInput =
+  | { readonly kind: 'event'; readonly event: EventRef }
+  | { readonly kind: 'deadline'; readonly deadline: PendingDeadline }
+  | { readonly kind: 'outcome'; readonly outcome: CommandOutcome }
+  /** A step to compensate: with the command that was refused, or without one when `compensate` threw. */
+  | { readonly kind: 'compensation'; readonly step: string; readonly command?: Command }
+
+/** Why a saga is stuck. */
+export interface SagaError {
+  readonly message: string
+  readonly stack?: string
+}
+
+/** What a decision has changed of the saga's own state; what is left out is as before. */
+interface StateChange {
+  readonly state?: unknown
+  readonly keys?: readonly string[]
+}
+
+/** The data of each event, by event type. */
+export interface SagaEventData {
+  readonly SagaStarted: { readonly event: EventRef; readonly correlationId: string } & StateChange
+  readonly EventHandled: { readonly event: EventRef } & StateChange
+  readonly CommandIssued: PendingCommand
+  readonly CommandAccepted: Omit<CommandOutcome, 'reason'>
+  readonly CommandRejected: { readonly commandId: string; readonly reason: RejectionReason } & StateChange
+  readonly DeadlineScheduled: PendingDeadline
+  readonly DeadlineCancelled: { readonly deadlineId: string; readonly name: string }
+  readonly DeadlineReached: { readonly deadlineId: string; readonly name: string } & StateChange
+  readonly CompensationStarted: { readonly reason: RejectionReason }
+  readonly StepCompensated: { readonly step: string }
+  /** Somebody has decided to leave it as it is. */
+  readonly StepAbandoned: { readonly step: string }
+  readonly SagaCompleted: Readonly<Record<string, never>>
+  readonly SagaFailed: { readonly reason: RejectionReason }
+  readonly SagaStuck: {
+    readonly input: HeldInput
+    readonly error: SagaError
+    readonly stuckWhile: 'Running' | 'Compensating'
+  }
+  readonly InputHeld: { readonly input: HeldInput }
+  /** Goes on with what it was at when it was stuck. */
+  readonly SagaRetried: { readonly resumes: 'Running' | 'Compensating'; readonly by?: string }
+  readonly SagaCancelled: {
+    readonly reason: string
+    readonly resumes?: 'Running' | 'Compensating'
+    readonly by?: string
+  }
+}
+
+/** One event of a journal. */
+export type SagaEvent = {
+  [Name in keyof SagaEventData]: { readonly eventType: Name; readonly data: SagaEventData[Name] }
+}[keyof SagaEventData]
+
+/** Every event type of a journal. */
+export const sagaEventTypes: readonly (keyof SagaEventData)[] = [
+  'SagaStarted',
+  'EventHandled',
+  'CommandIssued',
+  'CommandAccepted',
+  'CommandRejected',
+  'DeadlineScheduled',
+  'DeadlineCancelled',
+  'DeadlineReached',
+  'CompensationStarted',
+  'StepCompensated',
+  'StepAbandoned',
+  'SagaCompleted',
+  'SagaFailed',
+  'SagaStuck',
+  'InputHeld',
+  'SagaRetried',
+  'SagaCancelled',
+]
+
+/** @param event as stored */
+export function refOf({ eventId, eventType, aggregateType, aggregateId, position }: DomainEventEnvelope): EventRef {
+  return { eventId, eventType, aggregateType, aggregateId, position }
+}
