@@ -3,10 +3,18 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { hasErrorCode } from '../errors/cim-error.ts'
-import { CommandIdReusedError, type ConcurrencyError, VersionMismatchError } from '../errors/concurrency-errors.ts'
+import { type ConcurrencyError, VersionMismatchError } from '../errors/concurrency-errors.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
-import type { AppendResult, CommandRecord, EventStore } from '../event-store/event-store.ts'
+import type { AggregateRef } from '../event-store/aggregate-ref.ts'
+import type {
+  AppendResult,
+  CommandIdentity,
+  CommandRecord,
+  EventStore,
+  RejectionReason,
+} from '../event-store/event-store.ts'
 import { createIsoFormatter } from '../event-store/iso-time.ts'
+import { checkCommand } from '../event-store/repeats.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
 import { parseWith } from '../schema/schema.ts'
 import type { CommandSpans } from '../tracing/command-spans.ts'
@@ -17,6 +25,7 @@ import { CommandTrace } from './command-trace.ts'
 import { type Decision, isRejection } from './decision.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { checkCommandFields, completeCommand, type ParsedCommand } from './parsed-command.ts'
+import { type PreparedCommand, prepareCommand } from './prepared-command.ts'
 import type { Repository, RepositoryEntry } from './repository.ts'
 
 /**
@@ -104,32 +113,107 @@ export class CommandHandler {
    * @throws {CommandIdReusedError} when the command id was used for other content
    */
   handle(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
-    const tracer = activeTracer()
-    if (tracer === undefined) return this.#handle(command, options, undefined)
-    // A type that nobody has defined is whatever its sender wrote.
-    const name = this.#routes.has(command.commandType) ? command.commandType : 'unknown'
-    const trace = new CommandTrace(tracer, name, this.#commandSpans)
-    return trace.end(this.#handle(command, options, trace))
+    return this.#traced(command, async (trace) => {
+      const { route, parsed } = await this.#parse(command, { trace })
+      if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
+      return this.#enqueue(route, parsed, options?.signal)
+    })
   }
 
-  async #handle(
-    command: Command,
-    options: HandleOptions | undefined,
-    trace: CommandTrace | undefined,
+  /**
+   * Does all that comes before the aggregate is looked at: validates, authorizes, fills in ids.
+   * @returns what {@link handlePrepared} takes, now or later
+   * @throws {UnknownNameError} when no aggregate defines the command type
+   * @throws {ValidationError} when the data does not fit the command's schema, or is not plain JSON
+   */
+  async prepare(command: Command, options?: HandleOptions): Promise<PreparedCommand> {
+    const { route, parsed } = await this.#parse(command, { trace: undefined })
+    const prepared = prepareCommand(route.repository.definition.aggregateType, command, parsed)
+    if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
+    options?.signal?.throwIfAborted()
+    return prepared
+  }
+
+  /**
+   * Handles a command that was prepared, also by another process. Nobody is asked again whether it may be.
+   * @throws as {@link handle} does
+   */
+  handlePrepared(prepared: PreparedCommand, options?: Pick<HandleOptions, 'signal'>): Promise<CommandAcknowledgment> {
+    const { aggregateType, command, fingerprint } = prepared
+    return this.#traced(command, async (trace) => {
+      const { route, parsed } = await this.#parse(command, { trace, fingerprint })
+      const { aggregateType: definedBy } = route.repository.definition
+      if (definedBy === aggregateType) return this.#enqueue(route, parsed, options?.signal)
+      throw new InvalidDefinitionError(
+        `Command ${command.commandType} was sent to ${aggregateType} ${JSON.stringify(command.aggregateId)}, and is ` +
+          `defined by ${definedBy} now. Send it anew.`,
+      )
+    })
+  }
+
+  /**
+   * @returns the first acknowledgment of a command that was handled before, undefined when it was not
+   * @throws {CommandIdReusedError} when the command id was used for other content
+   */
+  async findFirst({
+    aggregateType,
+    command,
+    fingerprint,
+  }: PreparedCommand): Promise<CommandAcknowledgment | undefined> {
+    const { aggregateId, commandId } = command
+    const first = await this.#findRecord({ aggregateType, aggregateId }, { commandId, fingerprint })
+    return first === undefined ? undefined : toAcknowledgment(aggregateId, first)
+  }
+
+  /**
+   * Remembers that a prepared command is refused for another reason than a business rule's.
+   * @returns the rejection, or what the command was answered before
+   */
+  async refusePrepared(prepared: PreparedCommand, reason: RejectionReason): Promise<CommandAcknowledgment> {
+    const { aggregateType, command, fingerprint } = prepared
+    const { aggregateId, commandId } = command
+    const { version, position } = await this.#routeOf(command).repository.load(aggregateId, { refresh: true })
+    const timestamp = this.#toIso(this.#now())
+    const record: CommandRecord = { commandId, fingerprint, status: 'Rejected', version, position, timestamp, reason }
+    return toAcknowledgment(aggregateId, await this.#eventStore.recordCommand({ aggregateType, aggregateId }, record))
+  }
+
+  #traced(
+    { commandType }: Command,
+    handle: (trace: CommandTrace | undefined) => Promise<CommandAcknowledgment>,
   ): Promise<CommandAcknowledgment> {
-    const route = this.#routes.get(command.commandType)
-    if (route === undefined) throw new UnknownNameError('unknown-command', command.commandType, this.#routes.keys())
+    const tracer = activeTracer()
+    if (tracer === undefined) return handle(undefined)
+    // A type that nobody has defined is whatever its sender wrote.
+    const name = this.#routes.has(commandType) ? commandType : 'unknown'
+    const trace = new CommandTrace(tracer, name, this.#commandSpans)
+    return trace.end(handle(trace))
+  }
+
+  #routeOf({ commandType }: Command): Route {
+    const route = this.#routes.get(commandType)
+    if (route === undefined) throw new UnknownNameError('unknown-command', commandType, this.#routes.keys())
+    return route
+  }
+
+  async #parse(
+    command: Command,
+    more: { readonly trace: CommandTrace | undefined; readonly fingerprint?: number },
+  ): Promise<{ readonly route: Route; readonly parsed: ParsedCommand }> {
+    const route = this.#routeOf(command)
     checkCommandFields(command)
     const parsing = parseWith(route.schema, command.data, `command ${command.commandType}`)
     const data = parsing instanceof Promise ? await parsing : parsing
     const { aggregateType } = route.repository.definition
-    const parsed = completeCommand(command, { aggregateType, data, newId: this.#newId, trace })
-    const { correlationId } = parsed.metadata
-    trace?.identify(parsed.command, aggregateType, correlationId)
-    if (this.#authorize !== undefined) await this.#authorize(parsed.command, options?.principal)
-    return this.#queue.run(`${aggregateType} ${parsed.command.aggregateId}`, () =>
-      this.#execute(route.repository, parsed, options?.signal),
-    )
+    const parsed = completeCommand(command, { aggregateType, data, newId: this.#newId, ...more })
+    more.trace?.identify(parsed.command, aggregateType, parsed.metadata.correlationId)
+    return { route, parsed }
+  }
+
+  /** Commands to one aggregate are executed one after the other. */
+  #enqueue({ repository }: Route, parsed: ParsedCommand, signal: AbortSignal | undefined) {
+    const key = `${repository.definition.aggregateType} ${parsed.command.aggregateId}`
+    return this.#queue.run(key, () => this.#execute(repository, parsed, signal))
   }
 
   async #execute(
@@ -215,14 +299,12 @@ export class CommandHandler {
     { command, identity }: ParsedCommand,
   ): Promise<CommandRecord | undefined> {
     if (identity === undefined) return undefined
-    const { aggregateType } = definition
-    const first = await this.#eventStore.findCommand(
-      { aggregateType, aggregateId: command.aggregateId },
-      identity.commandId,
-    )
-    if (first !== undefined && first.fingerprint !== identity.fingerprint) {
-      throw new CommandIdReusedError(aggregateType, command.aggregateId, identity.commandId)
-    }
+    return this.#findRecord({ aggregateType: definition.aggregateType, aggregateId: command.aggregateId }, identity)
+  }
+
+  async #findRecord(aggregate: AggregateRef, identity: CommandIdentity): Promise<CommandRecord | undefined> {
+    const first = await this.#eventStore.findCommand(aggregate, identity.commandId)
+    if (first !== undefined) checkCommand(aggregate, first, identity)
     return first
   }
 }

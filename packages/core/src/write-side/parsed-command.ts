@@ -14,7 +14,7 @@ export interface ParsedCommand {
   readonly command: DecidableCommand
   readonly expectedVersion: number | undefined
   readonly metadata: EventMetadata
-  /** Present when the sender chose the command id, so that a repeat is possible. */
+  /** Present when the command id was there before the command was handled, so that a repeat is possible. */
   readonly identity: CommandIdentity | undefined
   /** Present while somebody records spans. */
   readonly trace: CommandTrace | undefined
@@ -46,7 +46,8 @@ export function checkCommandFields(command: Command): void {
 
 /**
  * @param command as its sender wrote it, checked
- * @param rest the aggregate's type, the data as its schema gives it, what makes ids, and the trace if there is one
+ * @param rest the aggregate's type, the data as its schema gives it, what makes ids, the trace if there is one, and the
+ *   fingerprint of a command that was prepared earlier
  */
 export function completeCommand(
   command: Command,
@@ -55,9 +56,10 @@ export function completeCommand(
     readonly data: unknown
     readonly newId: () => string
     readonly trace: CommandTrace | undefined
+    readonly fingerprint?: number
   },
 ): ParsedCommand {
-  const { aggregateType, data, newId, trace } = rest
+  const { aggregateType, data, newId, trace, fingerprint } = rest
   const commandId = command.commandId ?? newId()
   const aggregateId = command.aggregateId ?? (deriveUuid(aggregateType, commandId) as EntityId)
   const { userId, sessionId, expectedVersion } = command
@@ -77,13 +79,14 @@ export function completeCommand(
       ...(userId === undefined ? undefined : { userId }),
       ...(sessionId === undefined ? undefined : { sessionId }),
     },
-    identity: command.commandId === undefined ? undefined : { commandId, fingerprint: fingerprintOf(command) },
+    identity:
+      command.commandId === undefined ? undefined : { commandId, fingerprint: fingerprint ?? fingerprintOf(command) },
     trace,
   }
 }
 
 /** What makes two commands the same: type, aggregate if named, expected version and data. Not who sent them or why. */
-function fingerprintOf(command: Command): number {
+export function fingerprintOf(command: Command): number {
   const { commandType, aggregateId, expectedVersion, data } = command
   return hashText(canonicalJson([commandType, aggregateId ?? null, expectedVersion ?? null, data]))
 }
