@@ -14,9 +14,7 @@ export type RawLayout = 'log only' | 'indexes in place'
 const events = `
   CREATE TABLE events (
     position INTEGER PRIMARY KEY, aggregate INTEGER NOT NULL, sequence INTEGER NOT NULL, event_type INTEGER NOT NULL,
-    schema_version INTEGER NOT NULL, recorded_at INTEGER NOT NULL, event_id TEXT NOT NULL, correlation_id TEXT,
-    command_id TEXT, causation_id TEXT, user_id TEXT, session_id TEXT, command_fingerprint INTEGER,
-    checksum INTEGER NOT NULL, data TEXT NOT NULL
+    recorded_at INTEGER NOT NULL, envelope TEXT NOT NULL, data TEXT NOT NULL
   ) STRICT`
 // Of several plain layouts this was the fastest: hashes of the correlation ids would lie scattered over the index, and
 // the time-ordered ids themselves do not.
@@ -27,8 +25,8 @@ const indexes = `
   CREATE TABLE type_index (
     aggregate_type INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (aggregate_type, position)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX correlation_index ON events (correlation_id)`
-const insertEvent = `INSERT INTO events VALUES (?, ?, ?, ?, 1, ?, ?, ?, '', '', NULL, NULL, NULL, 1234567890, ?)`
+  CREATE INDEX correlation_index ON events (substr(envelope, 51))`
+const insertEvent = 'INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)'
 
 /**
  * Writes events as the event store keeps them, and leaves out whatever is not writing: no promises, no checks, no
@@ -82,8 +80,8 @@ export class RawEventLog implements Disposable {
       sequence,
       eventType.length,
       Date.now(),
-      this.#newId(),
-      this.#newId(),
+      // A checksum, the schema version, no command, the event's id and the correlation id.
+      `01234567 1 - ${this.#newId()} ${this.#newId()}`,
       JSON.stringify(eventData),
     )
     if (this.#insertIndexes === undefined) return

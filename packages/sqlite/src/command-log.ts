@@ -3,8 +3,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type CommandRecord, hashText, type RejectionReason } from '@cim/core'
 import type { AggregateHead } from './aggregate-keys.ts'
-import { resolveSame } from './event-row.ts'
+import { missingEvent } from './event-rows.ts'
 import type { LogIndex } from './log-index.ts'
+import { unpackEnvelope } from './packed-envelope.ts'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
 import { commandSql } from './sql.ts'
 import { parseStored } from './stored-json.ts'
@@ -19,14 +20,7 @@ export interface CommandEvent {
 }
 
 /** The columns of an event that tell which command made it. */
-type CommandEventRow = readonly [
-  aggregate: number,
-  sequence: number,
-  recordedAt: number,
-  correlationId: string | null,
-  commandId: string | null,
-  fingerprint: number | null,
-]
+type CommandEventRow = readonly [aggregate: number, sequence: number, recordedAt: number, envelope: string]
 
 type OutcomeRow = readonly [
   fingerprint: number,
@@ -53,9 +47,9 @@ export class CommandLog {
 
   /**
    * @returns the events that a command made, in order
-   * @param missing is called, and throws, when the index names a position without an event
+   * @throws {StoreCorruptError} when the index names a position without an event
    */
-  eventsOf(head: AggregateHead, commandId: string, missing: (position: number) => Error): readonly CommandEvent[] {
+  eventsOf(head: AggregateHead, commandId: string): readonly CommandEvent[] {
     const hash = hashText(commandId)
     const events: CommandEvent[] = []
     for (let after = 0; ; ) {
@@ -63,9 +57,11 @@ export class CommandLog {
       for (const position of positions) {
         after = position
         const row = this.#statements.selectCommandEvent.get(position) as unknown as CommandEventRow | undefined
-        if (row === undefined) throw missing(position)
-        const [aggregate, version, recordedAt, correlationId, stored, fingerprint] = row
-        if (fingerprint === null || aggregate !== head.key || resolveSame(stored, correlationId) !== commandId) continue
+        if (row === undefined) throw missingEvent(this.#path, position)
+        const [aggregate, version, recordedAt, envelope] = row
+        if (aggregate !== head.key) continue
+        const { commandFingerprint: fingerprint, metadata } = unpackEnvelope(envelope)
+        if (fingerprint === null || metadata.commandId !== commandId) continue
         events.push({ position, version, recordedAt, fingerprint })
       }
       if (positions.length < positionsPerPage) return events

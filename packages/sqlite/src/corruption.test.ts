@@ -103,11 +103,10 @@ describe('damage in an event store', () => {
   test('to one event is told when its aggregate is loaded, and leaves the others readable', async (context) => {
     const { path, store } = await storeOf(context, 10)
     await store.close()
-    const columns = ['data', 'user_id', 'event_id', 'recorded_at', 'schema_version', 'command_fingerprint'] as const
-    for (const column of columns) {
-      const damaged = `${path}-${column}`
+    for (const [index, changed] of changes.entries()) {
+      const damaged = `${path}-${index}`
       copyFileSync(path, damaged)
-      change(damaged, `UPDATE events SET ${column} = ${changed[column]} WHERE position = 8`)
+      change(damaged, `UPDATE events SET ${changed} WHERE position = 8`)
       const reopened = openStore(context, damaged)
       await assert.rejects(reopened.loadEvents(person('p-3')), {
         code: 'store-corrupt',
@@ -375,14 +374,17 @@ test('a damaged dead letter is told with its aggregate', async (context) => {
   assert.equal((await progressStore.countDeadLetters(processorName)).parkedSequences, 1)
 })
 
-const changed = {
-  data: `'{"number":1,"text":"y"}'`,
-  user_id: `'somebody else'`,
-  event_id: `'another'`,
-  recorded_at: 'recorded_at + 1',
-  schema_version: '2',
-  command_fingerprint: '5',
-} as const
+/** One at a time; the envelope is the checksum, the schema version, no command, the event's id, and no other id. */
+const changes = [
+  `data = '{"number":1,"text":"y"}'`,
+  'recorded_at = recorded_at + 1',
+  `envelope = replace(envelope, ' 1 - ', ' 2 - ')`,
+  `envelope = replace(envelope, ' 1 - ', ' 1 5 ')`,
+  `envelope = substr(envelope, 1, 13) || 'another -'`,
+  `envelope = envelope || ' = = somebody -'`,
+  `envelope = 'damaged!' || substr(envelope, 9)`,
+  `envelope = ''`,
+] as const
 
 /** Events of p-0, p-1, p-2, p-3, p-0 and so on. */
 async function storeOf(context: TestContext, events: number, text = '', internals?: SqliteEventStoreInternals) {

@@ -91,7 +91,11 @@ function migrate(database: DatabaseSync, options: DatabaseFileOptions): void {
     // Another process may have been faster.
     const missing = missingMigrations(database, options)
     database.exec(`PRAGMA application_id = ${options.applicationId}`)
-    for (const { sql, version } of missing) database.exec(`${sql}; PRAGMA user_version = ${version}`)
+    for (const { sql, convert, version } of missing) {
+      database.exec(sql)
+      convert?.(database)
+      database.exec(`PRAGMA user_version = ${version}`)
+    }
     database.exec('COMMIT')
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')

@@ -3,7 +3,8 @@
 import { type CheckedReadOptions, type EventBatch, type EventPage, hashText, type SubjectMatcher } from '@cim/core'
 import type { EventLog } from './event-log.ts'
 import { EventPortion } from './event-portion.ts'
-import type { EventRow } from './event-row.ts'
+import type { FetchedRow } from './event-rows.ts'
+import { unpackEnvelope } from './packed-envelope.ts'
 
 /** How many events are looked through at most before others have their turn. */
 const mostScanned = 20_000
@@ -28,13 +29,14 @@ export class EventLogReader {
       if (afterPosition >= head) return { events: [], position: afterPosition }
       const types = typesOf()
       if (types === 'none') return { events: [], position: head }
+      const { events } = this.#log
       const portion = new EventPortion(batchSize)
       const isAll = types === 'all'
       const last = isAll ? head : Math.min(head, afterPosition + mostScanned)
       const rows = isAll
-        ? this.#log.rows.between(afterPosition, last, batchSize)
-        : this.#log.rows.ofTypesBetween(types, afterPosition, last, batchSize)
-      this.#log.fill(portion, rows)
+        ? events.rows.between(afterPosition, last, batchSize)
+        : events.rows.ofTypesBetween(types, afterPosition, last, batchSize)
+      events.fill(portion, rows)
       return { events: portion.events, position: (portion.isFull ? portion.position : last) ?? last }
     }
   }
@@ -93,7 +95,7 @@ export class EventLogReader {
   }
 
   #chooseSource(wanted: CheckedReadOptions, types: TypeFilter, last: number, portion: EventPortion): ReadSlice {
-    const { index, names } = this.#log
+    const { events, index, names } = this.#log
     /** Positions from an index, fewer than asked for when there are no more: what they hold, then how far that is. */
     const fillAt = (positions: readonly number[], count: number, fill: (within: readonly number[]) => boolean) => {
       const isPast = (positions.at(-1) ?? 0) > last
@@ -108,7 +110,7 @@ export class EventLogReader {
       return (after) => {
         const count = most()
         const positions = index.positionsOfCause(hash, after, count)
-        return fillAt(positions, count, (within) => this.#log.fill(portion, this.#log.rowsAt(within), isWanted))
+        return fillAt(positions, count, (within) => events.fill(portion, events.rows.at(within), isWanted))
       }
     }
     if (wanted.aggregateType !== undefined) {
@@ -117,8 +119,8 @@ export class EventLogReader {
         const count = types === 'all' ? most() : mostLookedUp
         const positions = index.positionsOfType(type, after, count)
         return fillAt(positions, count, (within) => {
-          const rows = types === 'all' ? this.#log.rowsAt(within) : this.#log.rows.ofTypesAt(types, within)
-          return this.#log.fill(portion, rows)
+          const rows = types === 'all' ? events.rows.at(within) : events.rows.ofTypesAt(types, within)
+          return events.fill(portion, rows)
         })
       }
     }
@@ -126,24 +128,23 @@ export class EventLogReader {
       const count = most()
       const to = Math.min(last, after + (types === 'all' ? count : mostScanned))
       const rows =
-        types === 'all'
-          ? this.#log.rows.between(after, to, count)
-          : this.#log.rows.ofTypesBetween(types, after, to, count)
+        types === 'all' ? events.rows.between(after, to, count) : events.rows.ofTypesBetween(types, after, to, count)
       const before = portion.events.length
-      if (this.#log.fill(portion, rows)) return 'full'
+      if (events.fill(portion, rows)) return 'full'
       // So many of a type may stand in what is looked through that the rest of it is left to the next slice.
       return portion.events.length - before === count ? (portion.position ?? to) : to
     }
   }
 
-  #createRowFilter(wanted: CheckedReadOptions): (row: EventRow) => boolean {
+  #createRowFilter(wanted: CheckedReadOptions): (row: FetchedRow) => boolean {
     const { matchesSubject, aggregateType, correlationId } = wanted
     return (row) => {
       const names = this.#log.names.eventType(row[3])
       // An unknown type is damage, which is reported when the event is read.
       if (names === undefined) return true
       const isOfType = aggregateType === undefined || aggregateType === names.aggregateType
-      return isOfType && row[7] === correlationId && matchesSubject(names.aggregateType, names.eventType)
+      if (!isOfType || !matchesSubject(names.aggregateType, names.eventType)) return false
+      return unpackEnvelope(row[5]).metadata.correlationId === correlationId
     }
   }
 }

@@ -2,84 +2,107 @@
  * Reads rows of the log.
  *
  * Some hundred rows are fetched with one call, which is much faster than one at a time. So that this never takes much
- * memory, such a call leaves out data of more than 16 KiB; what was left out is fetched when its row's turn comes.
+ * memory, such a call leaves out data of more than 16 KiB; {@link EventRows.whole} fetches what was left out, when its
+ * row's turn comes.
  */
 
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { EventRow } from './event-row.ts'
+import { StoreCorruptError } from '@cim/core'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
+import type { EventRow } from './row-checksum.ts'
 import { rowsSql } from './sql.ts'
 
 /** With up to 16 KiB each, 8 MiB at most. */
 const rowsPerCall = 512
 
 /** A row, possibly without its data. */
-type FetchedRow = readonly [...columns: unknown[], data: string | null]
+export type FetchedRow = readonly [...columns: EventColumns, data: string | null]
 
-/** Gives rows one by one, in order; whoever has enough just stops. */
+type EventColumns = EventRow extends readonly [...infer TColumns, string] ? TColumns : never
+
+/** Rows in order, as many as one call fetches at a time. Whoever has enough just stops. */
+export type RowChunks = Iterable<readonly FetchedRow[]>
+
+/** @returns what to throw when there is no event where an index says that there is one */
+export function missingEvent(path: string, position: number): StoreCorruptError {
+  return new StoreCorruptError(
+    `SQLite file ${path}: an index names an event at position ${position}, which is not there. Keep a copy of the file, and restore a backup.`,
+  )
+}
+
+/** Gives rows in chunks: going through them one by one must cost nothing. */
 export class EventRows {
   readonly #statements: PreparedStatements<typeof rowsSql>
+  readonly #path: string
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, path: string) {
     this.#statements = prepareStatements(database, rowsSql)
+    this.#path = path
   }
 
   /** Rows after a position and up to another. */
-  between(position: number, toPosition: number, limit: number): Generator<EventRow> {
+  between(position: number, toPosition: number, limit: number): RowChunks {
     const { selectBetween } = this.#statements
-    return this.#follow(position, limit, (after, count) => fetch(selectBetween, after, toPosition, count))
+    return follow(position, limit, (after, count) => fetch(selectBetween, after, toPosition, count))
   }
 
   /** Rows of some types, given as a JSON array of keys, after a position and up to another. */
-  ofTypesBetween(eventTypes: string, position: number, toPosition: number, limit: number): Generator<EventRow> {
+  ofTypesBetween(eventTypes: string, position: number, toPosition: number, limit: number): RowChunks {
     const { selectOfTypesBetween } = this.#statements
-    return this.#follow(position, limit, (after, count) =>
-      fetch(selectOfTypesBetween, after, toPosition, eventTypes, count),
-    )
+    return follow(position, limit, (after, count) => fetch(selectOfTypesBetween, after, toPosition, eventTypes, count))
   }
 
-  /** Those of the rows at rising positions that exist. */
-  *at(positions: readonly number[]): Generator<EventRow> {
+  /**
+   * Rows at rising positions.
+   * @throws {StoreCorruptError} when there is none at one of them
+   */
+  *at(positions: readonly number[]): RowChunks {
     for (let start = 0; start < positions.length; start += rowsPerCall) {
-      for (const row of fetch(this.#statements.selectAt, toJson(positions, start))) yield this.#whole(row)
+      const rows = fetch(this.#statements.selectAt, toJson(positions, start))
+      const isWhole = rows.length === Math.min(rowsPerCall, positions.length - start)
+      const missing = isWhole
+        ? -1
+        : positions.findIndex((position, at) => at >= start && rows[at - start]?.[0] !== position)
+      yield isWhole ? rows : rows.slice(0, missing - start)
+      if (!isWhole) throw missingEvent(this.#path, positions[missing] ?? 0)
     }
   }
 
   /** Those of the rows at rising positions that are of some types, given as a JSON array of keys. */
-  *ofTypesAt(eventTypes: string, positions: readonly number[]): Generator<EventRow> {
+  *ofTypesAt(eventTypes: string, positions: readonly number[]): RowChunks {
     for (let start = 0; start < positions.length; start += rowsPerCall) {
-      for (const row of fetch(this.#statements.selectOfTypesAt, toJson(positions, start), eventTypes))
-        yield this.#whole(row)
+      yield fetch(this.#statements.selectOfTypesAt, toJson(positions, start), eventTypes)
     }
   }
 
   /** Rows that the index's table knows of an aggregate, from one sequence to another. */
-  *ofAggregate(aggregate: number, fromSequence: number, toSequence: number): Generator<EventRow> {
+  *ofAggregate(aggregate: number, fromSequence: number, toSequence: number): RowChunks {
     for (let from = fromSequence; from <= toSequence; from += rowsPerCall) {
       const to = Math.min(toSequence, from + rowsPerCall - 1)
-      for (const row of fetch(this.#statements.selectOfAggregate, aggregate, from, to)) yield this.#whole(row)
+      yield fetch(this.#statements.selectOfAggregate, aggregate, from, to)
     }
   }
 
-  *#follow(
-    position: number,
-    limit: number,
-    fetchAfter: (position: number, count: number) => readonly FetchedRow[],
-  ): Generator<EventRow> {
-    let after = position
-    for (let left = limit; left > 0; left -= rowsPerCall) {
-      const count = Math.min(left, rowsPerCall)
-      const rows = fetchAfter(after, count)
-      for (const row of rows) yield this.#whole(row)
-      if (rows.length < count) return
-      after = rows.at(-1)?.[0] as number
-    }
+  /** @returns the row with its data */
+  whole(row: FetchedRow): EventRow {
+    if (row[6] !== null) return row as EventRow
+    const [data] = this.#statements.selectData.get(row[0]) as unknown as readonly [string]
+    return [row[0], row[1], row[2], row[3], row[4], row[5], data]
   }
+}
 
-  #whole(row: FetchedRow): EventRow {
-    if (row[14] !== null) return row as EventRow
-    const [data] = this.#statements.selectData.get(row[0] as number) as unknown as readonly [string]
-    return [...row.slice(0, 14), data] as unknown as EventRow
+function* follow(
+  position: number,
+  limit: number,
+  fetchAfter: (position: number, count: number) => readonly FetchedRow[],
+): RowChunks {
+  let after = position
+  for (let left = limit; left > 0; left -= rowsPerCall) {
+    const count = Math.min(left, rowsPerCall)
+    const rows = fetchAfter(after, count)
+    yield rows
+    if (rows.length < count) return
+    after = rows.at(-1)?.[0] ?? after
   }
 }
 

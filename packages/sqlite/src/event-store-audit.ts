@@ -2,9 +2,11 @@
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { isCimError } from '@cim/core'
-import { causesOf, type EventLog } from './event-log.ts'
-import type { EventRow } from './event-row.ts'
+import type { EventLog } from './event-log.ts'
+import { causesOf } from './event-row.ts'
+import { unpackEnvelope } from './packed-envelope.ts'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
+import type { EventRow } from './row-checksum.ts'
 import { auditSql } from './sql.ts'
 import { resultCodeOf, toStoreError } from './sqlite-errors.ts'
 
@@ -132,7 +134,7 @@ class Audit {
   *#readRows(after: number, last: number): Generator<EventRow> {
     let read = after
     try {
-      for (const row of this.#log.rows.between(after, last, rowsPerTurn)) {
+      for (const row of this.#rowsBetween(after, last)) {
         read = row[0]
         yield row
       }
@@ -141,20 +143,25 @@ class Audit {
       if (resultCodeOf(error) === undefined) throw error
     }
     for (let position = read + 1; position <= last; position++) {
-      const row = this.#try('position', () => this.#log.rows.between(position - 1, position, 1).next().value, position)
+      const row = this.#try('position', () => this.#rowsBetween(position - 1, position).next().value, position)
       if (row?.[0] === position) yield row
     }
   }
 
+  *#rowsBetween(after: number, last: number): Generator<EventRow, undefined> {
+    const { rows } = this.#log.events
+    for (const chunk of rows.between(after, last, rowsPerTurn)) for (const row of chunk) yield rows.whole(row)
+  }
+
   #checkRow(row: EventRow): void {
-    const [position, , , , , recordedAt] = row
+    const [position, , , , recordedAt] = row
     this.#events++
     this.#checkGap(position)
     if (recordedAt < this.#before.recordedAt) {
       this.#report('time', `The event at position ${position} was recorded before the one that precedes it.`, position)
     }
     this.#before = { position, recordedAt }
-    this.#try('event', () => this.#log.toEnvelope(row), position)
+    this.#try('event', () => this.#log.events.toEnvelope(row), position)
     this.#try('index', () => this.#checkEntries(row), position)
   }
 
@@ -165,7 +172,7 @@ class Audit {
     this.#report('position', `No event can be read at ${missing}.`, before + 1)
   }
 
-  #checkEntries([position, aggregate, sequence, eventType, , , , correlationId, commandId]: EventRow): void {
+  #checkEntries([position, aggregate, sequence, eventType, , envelope]: EventRow): void {
     const { index, names } = this.#log
     if (index.positionOf(aggregate, sequence) !== position) {
       const message = `The index of aggregates does not lead to the event at position ${position} (sequence ${sequence}).`
@@ -177,7 +184,7 @@ class Audit {
       this.#report('sequence', message, position)
     }
     const aggregateType = names.eventType(eventType)?.aggregateTypeKey ?? 0
-    const causes = new Set(causesOf(correlationId, commandId).filter((hash) => hash !== 0))
+    const causes = new Set(causesOf(unpackEnvelope(envelope)).filter((hash) => hash !== 0))
     for (const hash of causes) {
       if (index.positionsOfCause(hash, position - 1, 1)[0] === position) continue
       this.#report('index', `The index of causes does not lead to the event at position ${position}.`, position)

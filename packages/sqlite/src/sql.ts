@@ -1,12 +1,10 @@
 /** Every SQL statement of the event store, by name. */
 
-const eventColumns = `position, aggregate, sequence, event_type, schema_version, recorded_at, event_id, correlation_id,
-  command_id, causation_id, user_id, session_id, command_fingerprint, checksum, data`
+const eventColumns = 'position, aggregate, sequence, event_type, recorded_at, envelope, data'
 
 /** As `eventColumns`, but NULL for data of more than so many bytes: see event-rows.ts. */
-const boundedColumns: string = eventColumns
-  .replace(/\bdata\b/, 'CASE WHEN octet_length(data) <= 16384 THEN data END')
-  .replaceAll(/\b(?!(?:octet_length|CASE|WHEN|THEN|END)\b)[a-z]\w*/g, 'events.$&')
+const boundedColumns = `events.position, events.aggregate, events.sequence, events.event_type, events.recorded_at,
+  events.envelope, CASE WHEN octet_length(events.data) <= 16384 THEN events.data END`
 
 /** The log and what belongs to it. */
 export const eventStoreSql = {
@@ -19,8 +17,8 @@ export const eventStoreSql = {
   selectAggregate: 'SELECT key FROM aggregates WHERE aggregate_type = ? AND id = ?',
   selectAggregateByKey: 'SELECT aggregate_type, id FROM aggregates WHERE key = ?',
   insertAggregate: 'INSERT INTO aggregates (aggregate_type, id) VALUES (?, ?) RETURNING key',
-  insertEvent: `INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)` as string,
-  selectIndexEntriesAfter: `SELECT position, aggregate, sequence, event_type, correlation_id, command_id FROM events
+  insertEvent: `INSERT INTO events (${eventColumns}) VALUES (?, ?, ?, ?, ?, ?, ?)` as string,
+  selectIndexEntriesAfter: `SELECT position, aggregate, sequence, event_type, envelope FROM events
     WHERE position > ? ORDER BY position LIMIT ?`,
   selectTime: 'SELECT recorded_at FROM events WHERE position = ?',
   selectSnapshot:
@@ -52,8 +50,7 @@ export const rowsSql = {
 
 /** What became of commands. */
 export const commandSql = {
-  selectCommandEvent: `SELECT aggregate, sequence, recorded_at, correlation_id, command_id, command_fingerprint FROM events
-    WHERE position = ?`,
+  selectCommandEvent: 'SELECT aggregate, sequence, recorded_at, envelope FROM events WHERE position = ?',
   selectCommand: `SELECT fingerprint, status, version, position, timestamp, reason FROM commands
     WHERE command_hash = ? AND aggregate = ? AND command_id = ?`,
   insertCommand: `INSERT INTO commands

@@ -59,6 +59,29 @@ describe('a SQLite event store', () => {
     assert.deepEqual(await store.loadEvents({ aggregateType: 'Person ada', aggregateId: 'lovelace' }), [])
   })
 
+  test('keeps and finds ids that look like the signs between them', async (context) => {
+    const { path, store } = openTemporaryStore(context)
+    const ids = ['-', '=', 'a b', ' ', '%', '%20', '%2D', 'a%25 ', '{"a": 1}']
+    for (const [index, id] of ids.entries()) {
+      const metadata = { correlationId: id, commandId: ids.at(index - 1) ?? '', userId: id }
+      const event = { eventId: `${id}${index}`, eventType: 'Noted', eventData: index, metadata }
+      const command = { commandId: metadata.commandId, fingerprint: index }
+      await store.appendEvents(person(`ada ${index}`), [event], { expectedVersion: 0, command })
+    }
+    const events = await allEvents(store)
+    await store.close()
+    const reopened = openStore(context, path)
+    for (const [index, id] of ids.entries()) {
+      const commandId = ids.at(index - 1) ?? ''
+      const found = await reopened.readEvents({ correlationId: id })
+      assert.deepEqual(found.events, [events[index]])
+      assert.equal(found.events[0]?.eventId, `${id}${index}`)
+      assert.deepEqual(found.events[0]?.metadata, { correlationId: id, commandId, userId: id })
+      assert.equal((await reopened.findCommand(person(`ada ${index}`), commandId))?.fingerprint, index)
+    }
+    assert.deepEqual((await reopened.verify()).problems, [])
+  })
+
   test('returns for a repeated command its own events, not others that name it', async (context) => {
     const { store } = openTemporaryStore(context)
     const events = noted(2).map((event) => ({ ...event, metadata: { commandId: 'c' } }))
@@ -179,8 +202,7 @@ describe('a SQLite event store', () => {
     const { path, store } = openTemporaryStore(context)
     await store.appendEvents(person('ada'), noted(1), { expectedVersion: 0 })
     const raw = new DatabaseSync(path)
-    raw.exec(`INSERT INTO events SELECT 2, aggregate, 2, event_type, schema_version, recorded_at, event_id, correlation_id,
-      command_id, causation_id, user_id, session_id, command_fingerprint, checksum, data FROM events`)
+    raw.exec('INSERT INTO events SELECT 2, aggregate, 2, event_type, recorded_at, envelope, data FROM events')
     raw.close()
     const append = () => store.appendEvents(person('bob'), noted(1), { expectedVersion: 0 })
     await assert.rejects(append, { code: 'store-locked', message: /somebody else has written/ })

@@ -40,9 +40,9 @@ import { auditEventStore, type EventStoreAudit, type EventStoreAuditOptions } fr
 import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
 import { SqliteInlineViews } from './inline-view-store.ts'
-import { InlineViews } from './inline-views.ts'
 import type { IndexPace } from './log-index.ts'
 import { eventStoreMigrations } from './migrations.ts'
+import { openInlineViews } from './open-inline-views.ts'
 import { isDuplicateKey, toStoreError } from './sqlite-errors.ts'
 import { SqliteSnapshotStore } from './sqlite-snapshot-store.ts'
 
@@ -74,8 +74,6 @@ export interface SqliteEventStoreInternals {
 
 /** "CIME" in the file's header. */
 const applicationId = 0x43494d45
-/** Events that a new in-line view takes over in one transaction. */
-const inlineEventsPerCommit = 20_000
 
 /**
  * Keeps events in a SQLite file. Appends of one turn of the event loop share a transaction with `synchronous=FULL`.
@@ -124,7 +122,7 @@ export class SqliteEventStore implements EventStore {
       try {
         internals?.opened?.(this.#database)
         this.#log = new EventLog(this.#database, this.#path, now, internals?.indexPace)
-        this.#openInlineViews(options.inlineProjections ?? [])
+        openInlineViews(this.#database, this.#log, options.inlineProjections ?? [])
       } catch (error) {
         this.#database.close()
         throw error
@@ -139,35 +137,6 @@ export class SqliteEventStore implements EventStore {
     const { inlineViews } = this.#log
     this.inlineViews = inlineViews === undefined ? undefined : new SqliteInlineViews(inlineViews, host)
     this.snapshotStore = new SqliteSnapshotStore(this.#database, this.#log, this.#commits, this.#path)
-  }
-
-  /** Makes the tables of in-line views, and lets them catch up. */
-  #openInlineViews(projections: readonly ProjectionDefinition[]): void {
-    if (projections.length === 0) return
-    const inTransaction = <TResult>(work: () => TResult): TResult => {
-      this.#database.exec('BEGIN IMMEDIATE')
-      try {
-        const result = work()
-        this.#database.exec('COMMIT')
-        return result
-      } catch (error) {
-        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
-        throw error
-      }
-    }
-    const views = inTransaction(() => new InlineViews(this.#database, this.#path, projections))
-    const { position } = this.#log
-    for (let seen = views.checkpoint; seen < position; seen = views.checkpoint) {
-      const rows = this.#log.rows.between(seen, position, inlineEventsPerCommit)
-      const events = Array.from(rows, (row) => this.#log.toEnvelope(row))
-      const reached = events.at(-1)?.position ?? position
-      inTransaction(() => {
-        views.project(events)
-        views.flush(reached)
-      })
-      views.committed(reached)
-    }
-    this.#log.inlineViews = views
   }
 
   #createCommits(): GroupCommit {
@@ -211,7 +180,7 @@ export class SqliteEventStore implements EventStore {
     const checked = checkLoadOptions(options)
     // Who sets no limit wants everything, however much that is.
     const mostText = options?.limit === undefined ? Number.POSITIVE_INFINITY : mostTextAtOnce
-    return this.#read(() => this.#log.load(aggregate, checked, mostText))
+    return this.#read(() => this.#log.events.load(aggregate, checked, mostText))
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
