@@ -237,12 +237,19 @@ export {
   type SagaOptions,
 } from './sagas/saga.ts'
 export { decideOnInput, type InputContext, type SagaInput } from './sagas/saga-decision.ts'
-export type { CommandOutcome, EventRef, HeldInput, SagaError, SagaEvent, SagaEventData } from './sagas/saga-events.ts'
+export type {
+  CommandOutcome,
+  EventRef,
+  HeldInput,
+  PendingCommand,
+  PendingDeadline,
+  SagaError,
+  SagaEvent,
+  SagaEventData,
+} from './sagas/saga-events.ts'
 export {
   applySagaEvent,
   newInstance,
-  type PendingCommand,
-  type PendingDeadline,
   type SagaInstance,
   type SagaStatus,
 } from './sagas/saga-instance.ts'

@@ -9,14 +9,15 @@ import type { Command } from '../write-side/command.ts'
 import { type Rejection, reject } from '../write-side/decision.ts'
 import { checkOutcome, dueAtOf } from './check-outcome.ts'
 import type { SagaContext, SagaDefinition } from './saga.ts'
-import { type CommandOutcome, type HeldInput, refOf, type SagaEvent } from './saga-events.ts'
 import {
-  applySagaEvent,
-  hasEnded,
+  type CommandOutcome,
+  type HeldInput,
   type PendingCommand,
   type PendingDeadline,
-  type SagaInstance,
-} from './saga-instance.ts'
+  refOf,
+  type SagaEvent,
+} from './saga-events.ts'
+import { applySagaEvent, hasEnded, type SagaInstance } from './saga-instance.ts'
 import type { SagaOutcome, SagaStep } from './saga-outcome.ts'
 
 /** What an instance is told. */

@@ -3,7 +3,6 @@
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
 import type { RejectionReason } from '../event-store/event-store.ts'
 import type { Command } from '../write-side/command.ts'
-import type { PendingCommand, PendingDeadline } from './saga-instance.ts'
 
 /** Names a stored event. */
 export interface EventRef {
@@ -12,6 +11,24 @@ export interface EventRef {
   readonly aggregateType: string
   readonly aggregateId: string
   readonly position: number
+}
+
+/** A command that was issued, and of which nobody knows yet what became of it. */
+export interface PendingCommand {
+  readonly commandId: string
+  readonly command: Command
+  readonly step?: string
+  /** The step that it takes back. */
+  readonly compensates?: string
+}
+
+/** A deadline that has not been reached yet. */
+export interface PendingDeadline {
+  readonly deadlineId: string
+  readonly name: string
+  /** ISO-8601 in UTC. */
+  readonly dueAt: string
+  readonly data?: unknown
 }
 
 /** What became of a command that a saga issued. */

@@ -1,32 +1,13 @@
 /** What a saga's instance is: the fold of its journal. */
 
 import type { RejectionReason } from '../event-store/event-store.ts'
-import type { Command } from '../write-side/command.ts'
-import type { EventRef, HeldInput, SagaError, SagaEvent } from './saga-events.ts'
+import type { EventRef, HeldInput, PendingCommand, PendingDeadline, SagaError, SagaEvent } from './saga-events.ts'
 
 /**
  * `Stuck`: a function of the saga threw, or a compensation was refused. Its inputs wait until it is retried or cancelled.
  * `Failed`: every step that was done has been compensated.
  */
 export type SagaStatus = 'NotStarted' | 'Running' | 'Stuck' | 'Compensating' | 'Completed' | 'Failed'
-
-/** A command that was issued, and of which nobody knows yet what became of it. */
-export interface PendingCommand {
-  readonly commandId: string
-  readonly command: Command
-  readonly step?: string
-  /** The step that it takes back. */
-  readonly compensates?: string
-}
-
-/** A deadline that has not been reached yet. */
-export interface PendingDeadline {
-  readonly deadlineId: string
-  readonly name: string
-  /** ISO-8601 in UTC. */
-  readonly dueAt: string
-  readonly data?: unknown
-}
 
 /** One instance of a saga. */
 export interface SagaInstance<TState = unknown> {

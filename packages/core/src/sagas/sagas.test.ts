@@ -36,14 +36,6 @@ describe('sagas', () => {
       transfer.command('OrderTransfer', order, { aggregateId: transfer.id('t-1'), correlationId: 't-1' }),
     )
     const view = await ended('t-1')
-    console.log(
-      view,
-      (await application.sagas.timeline('MoneyTransfer', 't-1')).map((e) => [
-        e.eventType,
-        JSON.stringify(e.eventData),
-        e.metadata,
-      ]),
-    )
     assert.equal(view.status, 'Completed')
   })
 })
