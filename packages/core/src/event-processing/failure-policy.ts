@@ -45,8 +45,8 @@ export function nextAttemptMs(
   return retryDelayMs(policy.retryDelay, attempts, random)
 }
 
-/** Whoever classifies may fail too: that must not stop the processor. */
-function kindOf({ classify }: CheckedFailurePolicy, error: unknown): FailureKind {
+/** @returns the kind of an error: whoever classifies may fail too, and that must not stop the processor */
+export function kindOf({ classify }: CheckedFailurePolicy, error: unknown): FailureKind {
   try {
     return classify(error)
   } catch {

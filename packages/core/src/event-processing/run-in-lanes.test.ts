@@ -41,6 +41,17 @@ describe('lanes', () => {
     }
   })
 
+  test('may be of something else than the aggregate', async () => {
+    const busy = new Set<number>()
+    const handle = async ({ position }: (typeof events)[number]) => {
+      assert.ok(!busy.has(position % 2), 'an event waits for the one before it of its lane')
+      busy.add(position % 2)
+      await new Promise(setImmediate)
+      busy.delete(position % 2)
+    }
+    await runInLanes(events, 10, handle, ({ position }) => (position % 2 === 0 ? 'even' : 'odd'))
+  })
+
   test('are one, in the order of positions, when no more is allowed', async () => {
     const { began, handle, most } = watched()
     await runInLanes(events, 1, handle)

@@ -9,12 +9,14 @@ import { aggregateKey } from './dead-letter.ts'
  * Begins with the events in their order, and lets later ones overtake only those that wait for another of their aggregate.
  * @param events in order
  * @param concurrency how many handlers run at once; 1: one after the other, in the order of positions
- * @param handle begins to handle an event; an aggregate's next event waits for it. Must not throw.
+ * @param handle begins to handle an event; the next event of its lane waits for it. Must not throw.
+ * @param laneOf events with the same lane are handled in order; their aggregate's when left out
  */
 export async function runInLanes(
   events: readonly DomainEventEnvelope[],
   concurrency: number,
   handle: (event: DomainEventEnvelope) => Promise<void> | undefined,
+  laneOf: (event: DomainEventEnvelope) => string = aggregateKey,
 ): Promise<void> {
   if (concurrency === 1) {
     for (const event of events) {
@@ -23,12 +25,12 @@ export async function runInLanes(
     }
     return
   }
-  /** Of each aggregate that is being handled, its events up to here. */
+  /** Of each lane in which an event is being handled, its events up to here. */
   const lanes = new Map<string, DomainEventEnvelope[]>()
   const waiting = events.values()
   const work = async (): Promise<void> => {
     for (const next of waiting) {
-      const key = aggregateKey(next)
+      const key = laneOf(next)
       const busy = lanes.get(key)
       if (busy !== undefined) {
         busy.push(next)
