@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import type { Gate } from './gate.ts'
 import type { CheckedHttpApiOptions } from './http-api-options.ts'
 import type { Metrics } from './metrics/metrics.ts'
-import { HttpRequestError } from './problems/http-errors.ts'
+import { stoppingError } from './problems/http-errors.ts'
 import { toProblem } from './problems/problem.ts'
 import type { Reply } from './reply.ts'
 import type { Route } from './route.ts'
@@ -53,8 +53,4 @@ function replyTo(error: unknown, { onError }: CheckedHttpApiOptions, method: str
   })
   if (problem.isFault) onError(error, { errorId, method, route })
   return problem.reply
-}
-
-function stoppingError(): HttpRequestError {
-  return new HttpRequestError('stopping', 'The service is stopping. Nothing was done; send the request again soon.')
 }

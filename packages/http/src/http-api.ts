@@ -58,7 +58,7 @@ function routesOf(options: CheckedHttpApiOptions, metrics: Metrics): readonly Ro
   const streams = new SseStreams({ metrics, heartbeatMs, maxStreams, onError, stopping })
   return [
     commandRoute(application, maxBodyBytes, metrics),
-    queryRoute(application, metrics, streams),
+    queryRoute(application, metrics, streams, stopping),
     ...aggregateRoutes(application),
     eventRoute(application.eventStore, streams),
     ...adminRoutes(application, stopping),

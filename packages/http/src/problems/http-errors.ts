@@ -48,6 +48,11 @@ export function clientGone(cause: unknown): HttpRequestError {
   return new HttpRequestError('client-gone', 'The client has left.', { cause })
 }
 
+/** @returns the error for a request that is not answered any more, and has changed nothing */
+export function stoppingError(): HttpRequestError {
+  return new HttpRequestError('stopping', 'The service is stopping. Nothing was done; send the request again soon.')
+}
+
 /** The server would be reachable from other machines without any protection. */
 export class UnprotectedAddressError extends CimError {
   override readonly name = 'UnprotectedAddressError'

@@ -19,12 +19,15 @@ export class QueryStream implements SseSource {
 
   /**
    * Waits for the first result, so that what is wrong with the query can still be answered as a problem.
-   * @throws what answering the query throws, and {@link clientGone} when the client has left
+   * @param signal ends it @throws what answering the query throws, and the signal's reason
    */
   static async start(application: Application, query: Query, signal: AbortSignal): Promise<QueryStream> {
     const results = application.watch(query, { signal })[Symbol.asyncIterator]()
     const first = await results.next()
-    if (first.done === true) throw clientGone(signal.reason)
+    if (first.done === true) {
+      signal.throwIfAborted()
+      throw clientGone(undefined)
+    }
     return new QueryStream(results, first.value)
   }
 

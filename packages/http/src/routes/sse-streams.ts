@@ -1,7 +1,7 @@
 /** All live streams of one API. */
 
 import type { Metrics } from '../metrics/metrics.ts'
-import { HttpRequestError } from '../problems/http-errors.ts'
+import { HttpRequestError, stoppingError } from '../problems/http-errors.ts'
 import { type SseSource, SseStream } from './sse-stream.ts'
 
 /** What {@link SseStreams} need. */
@@ -28,9 +28,11 @@ export class SseStreams {
     })
   }
 
-  /** @throws {HttpRequestError} `too-many-streams` */
+  /** @throws {HttpRequestError} `too-many-streams` or `stopping` */
   assertRoom(): void {
-    const { maxStreams } = this.#options
+    const { maxStreams, stopping } = this.#options
+    // A request may have begun before: nobody would close its stream any more.
+    if (stopping?.aborted === true) throw stoppingError()
     if (this.#open.size < maxStreams) return
     throw new HttpRequestError('too-many-streams', `All ${maxStreams} live streams are taken. Try again later.`)
   }
@@ -38,7 +40,7 @@ export class SseStreams {
   /**
    * @param route for errors
    * @param source is closed with the stream; the caller closes it when this throws
-   * @throws {HttpRequestError} `too-many-streams`
+   * @throws {HttpRequestError} `too-many-streams` or `stopping`
    */
   open(route: string, source: SseSource): ReadableStream<Uint8Array> {
     this.assertRoom()

@@ -1,7 +1,7 @@
 /** Work that takes long, and that nobody waits for any more when its client leaves or the service stops. */
 
 import type { Context } from 'hono'
-import { clientGone, HttpRequestError } from '../../problems/http-errors.ts'
+import { clientGone, stoppingError } from '../problems/http-errors.ts'
 
 /**
  * @param context of the request
@@ -20,6 +20,6 @@ export async function untilLeftOrStopping<TResult>(
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error
     if (left.aborted) throw clientGone(error)
-    throw new HttpRequestError('stopping', 'The service is stopping. Ask again soon.')
+    throw stoppingError()
   }
 }

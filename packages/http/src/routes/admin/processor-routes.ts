@@ -13,7 +13,7 @@ import { jsonReply, type Reply } from '../../reply.ts'
 import { readJsonObject } from '../../request/json-object.ts'
 import { QueryString } from '../../request/query-string.ts'
 import type { Route } from '../../route.ts'
-import { untilLeftOrStopping } from './until-left-or-stopping.ts'
+import { untilLeftOrStopping } from '../until-left-or-stopping.ts'
 
 const noStore = { 'cache-control': 'no-store' }
 

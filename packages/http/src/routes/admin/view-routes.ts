@@ -6,7 +6,7 @@ import { jsonReply, type Reply } from '../../reply.ts'
 import { type FieldType, type JsonObject, readJsonObject } from '../../request/json-object.ts'
 import { QueryString } from '../../request/query-string.ts'
 import type { Route } from '../../route.ts'
-import { untilLeftOrStopping } from './until-left-or-stopping.ts'
+import { untilLeftOrStopping } from '../until-left-or-stopping.ts'
 
 const noStore = { 'cache-control': 'no-store' }
 
