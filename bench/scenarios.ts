@@ -10,6 +10,7 @@ import { load } from './scenarios/load.ts'
 import { memory } from './scenarios/memory.ts'
 import { peerStores } from './scenarios/peers.ts'
 import { processing } from './scenarios/processing.ts'
+import { sagas } from './scenarios/sagas.ts'
 
 export const scenarios: readonly Scenario[] = [
   append,
@@ -18,6 +19,7 @@ export const scenarios: readonly Scenario[] = [
   load,
   catchUp,
   processing,
+  sagas,
   http,
   growth,
   memory,
