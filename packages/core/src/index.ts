@@ -30,6 +30,7 @@ export {
   type ValidationIssue,
 } from './errors/input-errors.ts'
 export {
+  ApplicationStoppedError,
   DeadLettersChangedError,
   HandlerTimeoutError,
   InlineProjectionError,

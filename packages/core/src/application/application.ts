@@ -128,7 +128,8 @@ export class Application implements AsyncDisposable {
       eventStore,
       viewStore,
       projections,
-      createRunner: (projection) => createRunner(new ProjectionProcessor(projection, viewStore, handling)),
+      createRunner: (projection, whenDropped) =>
+        createRunner(new ProjectionProcessor(projection, viewStore, { ...handling, whenDropped })),
       now,
     })
     this.reactions = new Reactions({

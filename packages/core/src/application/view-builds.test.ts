@@ -2,61 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ViewNotReadyError } from '../errors/processing-errors.ts'
 import { nextTurn } from '../event-processing/next-turn.ts'
-import type { EventStore } from '../event-store/event-store.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
-import { defineProjection, type ProjectionDefinition } from '../read-side/projection.ts'
-import { defineQuery, type QueryDefinition } from '../read-side/query.ts'
-import type { BalanceView } from '../read-side/sample-balances.test.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
-import { account, accountDefinition, appendDeposits, errorOf, shape, withHooks } from '../sample-account.test.ts'
-import { Application } from './application.ts'
-
-const waitMs = 30_000
-const view = shape<BalanceView>({ owner: 'string', balance: 'number' })
-
-/** A view of balances in that version; each deposit counts so many times. */
-function balancesOf(version: number, factor = () => 1) {
-  return defineProjection('BalanceView', {
-    from: [account],
-    schema: view,
-    version,
-    on: {
-      Deposited: ({ aggregateId, data }, views) =>
-        views.update(aggregateId, (before) => ({
-          owner: '',
-          balance: (before?.balance ?? 0) + data.amount * factor(),
-        })),
-    },
-  })
-}
-
-function open(
-  projection = balancesOf(1),
-  stores: { readonly eventStore?: EventStore; readonly viewStore?: ViewStore } = {},
-) {
-  const { eventStore = new MemoryEventStore(), viewStore = new MemoryViewStore() } = stores
-  const getBalance = defineQuery('GetBalance', {
-    parameters: shape<{ readonly id: string }>({ id: 'string' }),
-    result: view,
-    handle: ({ id }, read) => read(projection).get(id),
-  })
-  const application = new Application({
-    eventStore,
-    viewStore,
-    aggregates: [accountDefinition],
-    projections: [projection as ProjectionDefinition],
-    queries: [getBalance as QueryDefinition],
-  })
-  const balance = async (options?: { readonly afterPosition?: number; readonly waitMs?: number }) =>
-    (await application.query(getBalance, { id: 'a-1' }, options))?.balance
-  const states = async () => (await application.viewBuilds.list()).map(({ key, state }) => `${key} ${state}`)
-  return { application, eventStore, viewStore, balance, states, builds: application.viewBuilds }
-}
+import { appendDeposits, errorOf, settle, withHooks } from '../sample-account.test.ts'
+import { balancesOf, openBuilds, openRebuilt, waitMs } from './sample-builds.test.ts'
 
 describe('a view that was never built', () => {
   test('is live at once when there is nothing to catch up with', async () => {
-    const { application, balance, states } = open()
+    const { application, balance, states } = openBuilds()
     await using _ = application
     await application.start()
     assert.equal(await balance(), undefined)
@@ -74,7 +28,7 @@ describe('a view that was never built', () => {
         await memory.commit(...commit)
       },
     })
-    const { application, balance, states } = open(balancesOf(1), { eventStore, viewStore })
+    const { application, balance, states } = openBuilds(balancesOf(1), { eventStore, viewStore })
     await using _ = application
     await application.start()
     const error = (await errorOf(balance(), 'view-not-ready')) as ViewNotReadyError
@@ -96,7 +50,7 @@ describe('a view that was never built', () => {
         await memory.promoteView(...promotion)
       },
     })
-    const { application, balance } = open(balancesOf(1), { eventStore, viewStore })
+    const { application, balance } = openBuilds(balancesOf(1), { eventStore, viewStore })
     await using _ = application
     await application.start()
     assert.equal(await balance({ waitMs }), 3)
@@ -106,12 +60,12 @@ describe('a view that was never built', () => {
 
 describe('a new version of a projection', () => {
   test('is built beside the old one, which an old application goes on reading', async () => {
-    const { eventStore, viewStore, ...old } = open(balancesOf(1))
+    const { eventStore, viewStore, ...old } = openBuilds(balancesOf(1))
     await using _ = old.application
     await old.application.start()
     await appendDeposits(eventStore, 'a-1', 5)
     assert.equal(await old.balance({ afterPosition: 1, waitMs }), 5)
-    const next = open(
+    const next = openBuilds(
       balancesOf(2, () => 100),
       { eventStore, viewStore },
     )
@@ -129,7 +83,7 @@ describe('a rebuild', () => {
   test('that is asked for twice at once is run once, and stops with its application', async () => {
     const eventStore = new MemoryEventStore()
     const viewStore = new MemoryViewStore()
-    const { application, builds } = open(balancesOf(1), { eventStore, viewStore })
+    const { application, builds } = openBuilds(balancesOf(1), { eventStore, viewStore })
     await application.start()
     await appendDeposits(eventStore, 'a-1', 5)
     const keys = await Promise.all([builds.rebuild('BalanceView'), builds.rebuild('BalanceView')])
@@ -142,7 +96,7 @@ describe('a rebuild', () => {
   })
 
   test('that begins while its application stops leaves nothing running', async () => {
-    const { application, builds } = open()
+    const { application, builds } = openBuilds()
     await application.start()
     const [rebuilding] = await Promise.allSettled([builds.rebuild('BalanceView'), application.stop()])
     assert.equal(rebuilding.status, 'rejected')
@@ -150,48 +104,31 @@ describe('a rebuild', () => {
   })
 
   test('that is dropped before it has caught up is not promoted', async () => {
-    const gate = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<number>()
     let isGated = false
-    const slow = defineProjection('BalanceView', {
-      from: [account],
-      schema: view,
-      on: {
-        Deposited: async ({ aggregateId, data }, views) => {
-          if (isGated) await gate.promise
-          views.update(aggregateId, (before) => ({ owner: '', balance: (before?.balance ?? 0) + data.amount }))
-        },
-      },
-    })
-    const eventStore = new MemoryEventStore()
-    const viewStore = new MemoryViewStore()
-    const application = new Application({
-      eventStore,
-      viewStore,
-      aggregates: [accountDefinition],
-      projections: [slow as ProjectionDefinition],
-      processors: { batchSize: 1 },
-    })
+    const opened = openBuilds(
+      balancesOf(1, () => (isGated ? gate.promise : 1)),
+      { processors: { batchSize: 1 } },
+    )
+    const { application, builds, deposit, states } = opened
     await using _ = application
     await application.start()
-    await appendDeposits(eventStore, 'a-1', 1, 2, 3)
+    await deposit(1, 2, 3)
     await application.processing.drain('BalanceView@1')
     isGated = true
-    const key = await application.viewBuilds.rebuild('BalanceView')
-    const promoting = assert.rejects(application.viewBuilds.promote('BalanceView', key), /no view build/)
+    const key = await builds.rebuild('BalanceView')
+    const promoting = errorOf(builds.promote('BalanceView', key), 'unknown-view-build')
     // Everything is in memory: it waits for the build now.
     await nextTurn()
-    const dropping = application.viewBuilds.drop('BalanceView', key)
-    gate.resolve()
+    const dropping = builds.drop('BalanceView', key)
+    gate.resolve(1)
     await Promise.all([promoting, dropping])
-    assert.deepEqual(
-      (await application.viewBuilds.list()).map((build) => `${build.key} ${build.state}`),
-      ['BalanceView@1 live'],
-    )
+    assert.deepEqual(await states(), ['BalanceView@1 live'])
   })
 
   test('is read only once it is promoted, and can be rolled back', async () => {
     let factor = 1
-    const { application, eventStore, builds, balance, states } = open(balancesOf(1, () => factor))
+    const { application, eventStore, builds, balance, states } = openBuilds(balancesOf(1, () => factor))
     await using _ = application
     await application.start()
     await appendDeposits(eventStore, 'a-1', 5)
@@ -228,13 +165,13 @@ describe('a rebuild', () => {
   })
 
   test('that was interrupted goes on when the application starts again', async () => {
-    const { eventStore, viewStore, ...first } = open()
+    const { eventStore, viewStore, ...first } = openBuilds()
     await first.application.start()
     await appendDeposits(eventStore, 'a-1', 5)
     const key = await first.builds.rebuild('BalanceView')
     await first.application.stop()
     await appendDeposits(eventStore, 'a-1', 6)
-    const second = open(balancesOf(1), { eventStore, viewStore })
+    const second = openBuilds(balancesOf(1), { eventStore, viewStore })
     await using _ = second.application
     await second.application.start()
     await second.builds.promote('BalanceView', key)
@@ -244,7 +181,7 @@ describe('a rebuild', () => {
   })
 
   test('with the same code has no differences, while events keep coming', async () => {
-    const { application, eventStore, builds } = open()
+    const { application, eventStore, builds } = openBuilds()
     await using _ = application
     await application.start()
     const key = await builds.rebuild('BalanceView')
@@ -264,24 +201,71 @@ describe('a rebuild', () => {
     await load
   })
 
-  test('that another application has promoted is run by whoever reads it, when that one has ended', async () => {
-    const { eventStore, viewStore, ...first } = open()
+  test('that another application has promoted is run by whoever reads it, and the one before is not run any more', async (context) => {
+    const stores = { eventStore: new MemoryEventStore(), viewStore: new MemoryViewStore() }
+    const first = await openRebuilt(balancesOf(1), stores)
     await using _ = first.application
-    await first.application.start()
-    const second = open(balancesOf(1), { eventStore, viewStore })
+    const { key } = first
+    // It remembers which build is read.
+    assert.equal(await first.balance(), 5)
+    const second = openBuilds(balancesOf(1), stores)
     await second.application.start()
-    const key = await second.builds.rebuild('BalanceView')
-    await second.builds.promote('BalanceView', key)
+    const third = await second.builds.rebuild('BalanceView')
+    await second.builds.promote('BalanceView', third)
     await second.application.stop()
-    await appendDeposits(eventStore, 'a-1', 5)
-    // What was read before is remembered for a second at most.
-    for (;;) {
-      await first.balance({ afterPosition: 1, waitMs })
-      const running = first.application.processors.map(({ processorName }) => processorName)
-      if (running.includes(key)) break
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    await appendDeposits(eventStore, 'a-1', 6)
+    await first.deposit(6)
     assert.equal(await first.balance({ afterPosition: 2, waitMs }), 11)
+    assert.deepEqual(first.running(), ['BalanceView@1', key])
+    const later = performance.now() + 1000
+    context.mock.method(performance, 'now', () => later)
+    assert.equal(await first.balance(), 5)
+    assert.deepEqual(first.running(), [key, third])
+    assert.equal(await first.balance({ afterPosition: 2, waitMs }), 11)
+  })
+})
+
+describe('an application that does not run', () => {
+  test('says so to whoever would work with its builds, and changes nothing', async () => {
+    const { application, builds, key, states } = await openRebuilt()
+    await builds.promote('BalanceView', key)
+    await application.stop()
+    const before = await states()
+    const neverStarted = openBuilds()
+    for (const stopped of [builds, neverStarted.builds]) {
+      for (const ask of [
+        () => stopped.rebuild('BalanceView'),
+        () => stopped.compare('BalanceView', 'BalanceView@1'),
+        () => stopped.promote('BalanceView', 'BalanceView@1'),
+        () => stopped.rollback('BalanceView'),
+        () => stopped.drop('BalanceView', 'BalanceView@1'),
+      ]) {
+        const error = await errorOf(ask(), 'application-stopped')
+        assert.match(error.message, /not running.*Start it/)
+      }
+    }
+    assert.deepEqual(await states(), before)
+    assert.deepEqual(await neverStarted.states(), [])
+    await application.start()
+    await using _ = application
+    assert.equal(await builds.rollback('BalanceView'), 'BalanceView@1')
+  })
+
+  test('says so to whoever waits while it stops', async () => {
+    const gate = Promise.withResolvers<number>()
+    let isGated = false
+    const { application, builds, deposit, states } = openBuilds(balancesOf(1, () => (isGated ? gate.promise : 1)))
+    await application.start()
+    await deposit(5)
+    await application.processing.drain('BalanceView@1')
+    isGated = true
+    const key = await builds.rebuild('BalanceView')
+    const waiting = [builds.promote('BalanceView', key), builds.compare('BalanceView', key)].map((asked) =>
+      errorOf(asked, 'application-stopped'),
+    )
+    await settle()
+    const stopping = application.stop()
+    gate.resolve(1)
+    await Promise.all([...waiting, stopping])
+    assert.deepEqual(await states(), ['BalanceView@1 live', 'BalanceView@1.2 building'])
   })
 })

@@ -1,23 +1,22 @@
-/** Runs the projections of an application: keeps live views up to date, and builds new ones beside them. */
+/** The builds of views, as an operator works with them: builds them anew, compares, promotes, rolls back and drops them. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { hasErrorCode } from '../errors/cim-error.ts'
 import { UnknownNameError } from '../errors/input-errors.ts'
-import { ViewNotReadyError } from '../errors/processing-errors.ts'
+import { ViewLiveError } from '../errors/processing-errors.ts'
 import type { ProcessorRunner } from '../event-processing/processor-runner.ts'
 import type { ProcessorStatus } from '../event-processing/processor-status.ts'
-import type { EventStore } from '../event-store/event-store.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
-import { type StoredView, type ViewDefinition, type ViewStore, viewKey } from '../read-side/view-store.ts'
+import type { LiveView } from '../read-side/query-handler.ts'
+import { type StoredView, type ViewDefinition, viewKey } from '../read-side/view-store.ts'
+import { BuildRunners, type BuildRunnersOptions } from './build-runners.ts'
 import { compareBuilds, type ViewComparison } from './compare-builds.ts'
+import { FirstPromotion } from './first-promotion.ts'
+import { buildsOf, LiveBuilds, newestReadable } from './live-builds.ts'
 
 /** What {@link ViewBuilds} needs. */
-export interface ViewBuildsOptions {
-  readonly eventStore: EventStore
-  readonly viewStore: ViewStore
+export interface ViewBuildsOptions extends BuildRunnersOptions {
   readonly projections: readonly ProjectionDefinition[]
-  /** Makes the runner of one build. */
-  readonly createRunner: (projection: ProjectionDefinition) => ProcessorRunner
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -32,33 +31,27 @@ export interface ViewBuild extends StoredView {
   readonly etaSeconds: number | undefined
 }
 
-interface Running {
-  readonly view: ProjectionDefinition
-  readonly runner: ProcessorRunner
-}
-
-/** Another process may promote a build: its decision is noticed after so many milliseconds. */
-const liveForMs = 1000
-/** Before a promotion that failed is tried again. */
-const promoteAgainMs = 1000
-
-/** Knows every build of every view, and runs those that have to be kept up to date. */
+/**
+ * Knows every build of every view, and runs those that have to be kept up to date. Whatever changes or runs a build throws an
+ * {@link ApplicationStoppedError} while the application does not run.
+ */
 export class ViewBuilds {
   readonly #options: ViewBuildsOptions
   readonly #projections: ReadonlyMap<string, ProjectionDefinition>
-  readonly #running = new Map<string, Running>()
-  readonly #live = new Map<string, { readonly view: ViewDefinition; readonly until: number }>()
-  #stopping = new AbortController()
-  #isStarted = false
+  readonly #running: BuildRunners
+  readonly #live: LiveBuilds
   #promotions: Promise<void>[] = []
 
   constructor(options: ViewBuildsOptions) {
+    const { eventStore, viewStore, projections } = options
     this.#options = options
-    this.#projections = new Map(options.projections.map((projection) => [projection.viewName, projection]))
+    this.#projections = new Map(projections.map((projection) => [projection.viewName, projection]))
+    this.#running = new BuildRunners(options)
+    this.#live = new LiveBuilds({ eventStore, viewStore, found: (view, builds) => this.#runLive(view, builds) })
   }
 
   get runners(): readonly ProcessorRunner[] {
-    return [...this.#running.values()].map(({ runner }) => runner)
+    return this.#running.all
   }
 
   /**
@@ -66,29 +59,22 @@ export class ViewBuilds {
    * never built is built, and becomes live once it has caught up.
    */
   async start(): Promise<void> {
-    this.#stopping = new AbortController()
+    this.#running.begin()
     for (const projection of this.#options.projections) {
-      const builds = await this.#buildsOf(projection)
+      const builds = await buildsOf(this.#options.viewStore, projection)
       const readable = newestReadable(builds)
+      if (readable !== undefined) await this.#keep({ ...projection, build: readable.build })
       const unfinished = builds.filter(({ state }) => state === 'building')
-      if (readable !== undefined) await this.#run({ ...projection, build: readable.build })
-      if (readable === undefined && unfinished.length === 0) await this.#runFirst(projection)
-      for (const [index, { build }] of unfinished.entries()) {
-        const view = { ...projection, build }
-        if (readable === undefined && index === unfinished.length - 1) await this.#runFirst(view)
-        else await this.#run(view)
-      }
+      if (readable === undefined) await this.#runFirst({ ...projection, build: unfinished.pop()?.build ?? 1 })
+      for (const { build } of unfinished) await this.#keep({ ...projection, build })
     }
-    this.#isStarted = true
   }
 
   async stop(): Promise<void> {
-    this.#isStarted = false
-    this.#stopping.abort()
-    await Promise.all(this.runners.map((runner) => runner.stop()))
+    await this.#running.stop()
     await Promise.all(this.#promotions)
     this.#promotions = []
-    this.#live.clear()
+    this.#live.forget()
   }
 
   /**
@@ -97,34 +83,8 @@ export class ViewBuilds {
    * @param wait how long to wait for a view that is being built for the first time, in milliseconds
    * @throws {ViewNotReadyError} when there is none to read
    */
-  async liveView(
-    projection: ProjectionDefinition,
-    wait: { readonly waitMs: number; readonly signal?: AbortSignal },
-  ): Promise<ViewDefinition> {
-    const { viewStore, eventStore } = this.#options
-    const deadline = performance.now() + wait.waitMs
-    for (;;) {
-      const known = this.#live.get(projection.viewName)
-      if (known !== undefined && performance.now() < known.until) return known.view
-      const seen = viewStore.committed.count
-      const builds = await this.#buildsOf(projection)
-      const readable = newestReadable(builds)
-      if (readable !== undefined) {
-        const view = { ...projection, build: readable.build }
-        this.#live.set(projection.viewName, { view, until: performance.now() + liveForMs })
-        // A build that another process has made is not known to the store's connection yet, and nobody may be left to run it.
-        await viewStore.openView(view)
-        if (this.#isStarted) await this.#run(view)
-        return view
-      }
-      wait.signal?.throwIfAborted()
-      const leftMs = deadline - performance.now()
-      if (leftMs <= 0) {
-        const position = builds.at(-1)?.checkpoint ?? 0
-        throw new ViewNotReadyError(projection.viewName, position, await eventStore.headPosition())
-      }
-      await viewStore.committed.wait(seen, { signal: wait.signal, timeoutMs: Math.min(leftMs, 50) })
-    }
+  liveView(projection: ProjectionDefinition, wait: Parameters<LiveView>[1]): Promise<ViewDefinition> {
+    return this.#live.liveView(projection, wait)
   }
 
   /** @throws {UnknownNameError} when the application has no such view */
@@ -146,19 +106,23 @@ export class ViewBuilds {
    * Begins to build a view anew, beside the one that queries read; they go on reading that one. Goes on after a restart.
    * @param viewName one of the application's
    * @returns key of the build: promote it once it has caught up
+   * @throws {ApplicationStoppedError} when the application does not run
    */
   async rebuild(viewName: string): Promise<string> {
+    this.#running.stopping.throwIfAborted()
     const projection = this.#projectionOf(viewName)
-    const builds = await this.#buildsOf(projection)
+    const builds = await buildsOf(this.#options.viewStore, projection)
     const view = { ...projection, build: Math.max(0, ...builds.map(({ build }) => build)) + 1 }
     await this.#options.viewStore.openView(view)
-    await this.#run(view)
+    await this.#naming(viewName, () => this.#running.keep(view))
     return viewKey(view)
   }
 
   /**
-   * Looks for differences between a build and the one that queries read.
+   * Looks for differences between a build and the one that queries read. Both are kept up to date until it has ended.
    * @param options how many documents to look at: 1,000 when left out
+   * @throws {UnknownNameError} when there is no such build, or one of both is dropped meanwhile
+   * @throws {ApplicationStoppedError} when the application does not run
    */
   async compare(
     viewName: string,
@@ -166,171 +130,155 @@ export class ViewBuilds {
     options: { readonly sampleSize?: number; readonly signal?: AbortSignal } = {},
   ): Promise<ViewComparison> {
     checkOptions('compare', options, ['sampleSize', 'signal'])
+    const { signal } = options
     const sampleSize = checkWholeNumber('compare', 'sampleSize', options.sampleSize ?? 1000, {
       least: 1,
       most: 100_000,
     })
+    this.#running.stopping.throwIfAborted()
     const projection = this.#projectionOf(viewName)
-    const live = await this.liveView(projection, { waitMs: 0 })
+    const live = (await this.liveView(projection, { waitMs: 0 })) as ProjectionDefinition
     const other = await this.#buildOf(projection, key)
-    const running = [await this.#run(live as ProjectionDefinition), await this.#run(other)]
-    const catchUp = async (): Promise<void> => {
-      const signal = this.#signalWith(options.signal)
-      await Promise.all(running.map((runner) => runner.drain({ signal })))
-    }
     const { viewStore } = this.#options
-    return await compareBuilds({ viewStore, live, other, sampleSize, catchUp })
+    return this.#naming(viewName, () =>
+      this.#running.during(live, (one) =>
+        this.#running.during(other, (another) => {
+          const catchUp = async (): Promise<void> => {
+            await Promise.all([one, another].map((build) => this.#running.catchUp(build, signal)))
+          }
+          return compareBuilds({ viewStore, live, other, sampleSize, catchUp })
+        }),
+      ),
+    )
   }
 
   /**
    * Lets a build catch up, then makes it the one that queries read. The one before is kept, and no longer kept up to date.
    * @param key of a build of the application's version of the view, a retired one too
    * @throws {ViewPromotedError} when somebody has promoted another build meanwhile
+   * @throws {UnknownNameError} when there is no such build, or it is dropped meanwhile
+   * @throws {ApplicationStoppedError} when the application does not run
    */
   async promote(viewName: string, key: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     checkOptions('promote', options, ['signal'])
-    const { viewStore, now } = this.#options
+    this.#running.stopping.throwIfAborted()
     const projection = this.#projectionOf(viewName)
-    const view = await this.#buildOf(projection, key)
-    const before = await this.#liveOf(viewName)
-    if (before !== undefined && viewKey(before) === key) return
-    await this.#catchUp(view, await this.#run(view), this.#signalWith(options.signal))
-    await viewStore.promoteView(view, before === undefined ? undefined : viewKey(before), now())
-    this.#live.delete(viewName)
-    if (before !== undefined && before.version === projection.version) await this.#halt(viewKey(before))
+    const live = liveOf(await this.#options.viewStore.listViews(viewName))
+    await this.#promote(await this.#buildOf(projection, key), live, options.signal)
   }
 
   /**
    * Goes back to the build that queries read before the present one.
    * @returns its key
    * @throws {UnknownNameError} when none is kept
+   * @throws {ViewPromotedError} when somebody has promoted another build meanwhile
+   * @throws {ApplicationStoppedError} when the application does not run
    */
   async rollback(viewName: string, options: { readonly signal?: AbortSignal } = {}): Promise<string> {
-    const builds = await this.#buildsOf(this.#projectionOf(viewName))
+    checkOptions('rollback', options, ['signal'])
+    this.#running.stopping.throwIfAborted()
+    const projection = this.#projectionOf(viewName)
+    // Of one moment: what was promoted after it would be another present one.
+    const all = await this.#options.viewStore.listViews(viewName)
+    const builds = all.filter(({ version }) => version === projection.version)
     const before = newestReadable(builds.filter(({ state }) => state === 'retired'))
     if (before === undefined)
       throw new UnknownNameError('unknown-view-build', `before ${viewName}`, builds.map(viewKey))
-    const key = viewKey(before)
-    await this.promote(viewName, key, options)
-    return key
+    await this.#promote({ ...projection, build: before.build }, liveOf(all), options.signal)
+    return viewKey(before)
   }
 
   /**
-   * Deletes a build that queries do not read.
+   * Deletes a build that queries do not read. Of a promotion and a drop at once, one is done and the other is refused.
    * @throws {ViewLiveError} when they do
+   * @throws {UnknownNameError} when there is no such build
+   * @throws {ApplicationStoppedError} when the application does not run
    */
   async drop(viewName: string, key: string): Promise<void> {
-    const stored = (await this.#options.viewStore.listViews(viewName)).find((view) => viewKey(view) === key)
+    this.#running.stopping.throwIfAborted()
+    const { viewStore } = this.#options
+    const stored = (await viewStore.listViews(viewName)).find((view) => viewKey(view) === key)
     if (stored === undefined) throw await this.#unknownBuild(viewName, key)
+    if (stored.state === 'live') throw new ViewLiveError(key)
     const view = this.#running.get(key)?.view
-    if (stored.state !== 'live') await this.#halt(key)
+    await this.#running.halt(key)
     try {
-      await this.#options.viewStore.dropView(stored)
+      await viewStore.dropView(stored)
     } catch (error) {
       // Promoted meanwhile, or not dropped for another reason: it has to be kept up to date further.
-      if (view !== undefined && !this.#stopping.signal.aborted) await this.#run(view)
+      if (view !== undefined) await this.#running.keep(view).catch(() => undefined)
       throw error
     }
   }
 
-  /** @throws {UnknownNameError} when the build is dropped meanwhile: it may never become live half-built */
-  async #catchUp(view: ProjectionDefinition, runner: ProcessorRunner, signal: AbortSignal): Promise<void> {
-    await runner.drain({ signal })
-    signal.throwIfAborted()
-    const key = viewKey(view)
-    if (this.#running.get(key)?.runner !== runner) throw await this.#unknownBuild(view.viewName, key)
+  async #promote(
+    view: ProjectionDefinition,
+    before: StoredView | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { viewStore, now } = this.#options
+    const liveKey = before === undefined ? undefined : viewKey(before)
+    if (liveKey === viewKey(view)) return
+    await this.#naming(view.viewName, () =>
+      this.#running.during(view, async (build) => {
+        const position = await this.#running.catchUp(build, signal)
+        await viewStore.promoteView(view, liveKey, now(), position)
+        this.#live.forget()
+        // Stopped meanwhile, it runs when the application starts again.
+        await this.#running.keep(view).catch(() => undefined)
+      }),
+    )
+    if (liveKey !== undefined && before?.version === view.version) await this.#running.retire(liveKey)
+  }
+
+  /** Runs the build that queries read, whoever has promoted it, and no longer those that they have read before. */
+  async #runLive(view: ProjectionDefinition, builds: readonly StoredView[]): Promise<void> {
+    if (this.#running.stopping.aborted) return
+    const others = builds.filter(({ state, build }) => state === 'retired' && build !== view.build)
+    for (const other of others) await this.#running.retire(viewKey(other))
+    await this.#running.keep(view)
+  }
+
+  /** Another process may have dropped it since it was listed. */
+  async #keep(view: ProjectionDefinition): Promise<void> {
+    try {
+      await this.#running.keep(view)
+    } catch (error) {
+      if (!hasErrorCode(error, 'unknown-view')) throw error
+    }
   }
 
   /** Runs a new view, and promotes it once it has caught up. */
   async #runFirst(view: ProjectionDefinition): Promise<void> {
-    const { viewStore, eventStore } = this.#options
+    const { eventStore, viewStore, now } = this.#options
+    const promoted = (): void => this.#live.forget()
+    const first = new FirstPromotion({ eventStore, viewStore, running: this.#running, view, now, promoted })
     await viewStore.openView(view)
-    // Nothing to catch up with: it is ready before anybody asks.
-    if ((await viewStore.getCheckpoint(view)) >= (await eventStore.headPosition())) await this.#promoteFirst(view)
-    const runner = await this.#run(view)
-    this.#promotions.push(this.#promoteOnceReady(view, runner, this.#stopping.signal))
+    await first.promoteIfReady()
+    await this.#running.keep(view)
+    this.#promotions.push(first.promoteOnceReady())
   }
 
-  /** Tries again while the store fails: a view that nobody promotes could not be read before the next start. */
-  async #promoteOnceReady(view: ProjectionDefinition, runner: ProcessorRunner, signal: AbortSignal): Promise<void> {
-    const { committed } = this.#options.viewStore
-    while (!signal.aborted && this.#running.get(viewKey(view))?.runner === runner) {
-      const seen = committed.count
-      try {
-        await this.#catchUp(view, runner, signal)
-        await this.#promoteFirst(view)
-        return
-      } catch {
-        // Stopped or dropped, which ends the loop, or a failure of the store, which its processor meets and tells of too.
-        await committed.wait(seen, { signal, timeoutMs: promoteAgainMs })
-      }
-    }
-  }
-
-  async #promoteFirst(view: ProjectionDefinition): Promise<void> {
-    const { viewStore, now } = this.#options
-    for (;;) {
-      const live = await this.#liveOf(view.viewName)
-      if (live !== undefined && viewKey(live) === viewKey(view)) return
-      try {
-        await viewStore.promoteView(view, live === undefined ? undefined : viewKey(live), now())
-        this.#live.delete(view.viewName)
-        return
-      } catch (error) {
-        if (!hasErrorCode(error, 'view-promoted')) throw error
-      }
-    }
-  }
-
-  async #run(view: ProjectionDefinition): Promise<ProcessorRunner> {
-    const key = viewKey(view)
-    const known = this.#running.get(key)
-    if (known !== undefined) {
-      // It may have been stopped with the application.
-      await known.runner.start()
-      return known.runner
-    }
-    await this.#options.viewStore.openView(view)
-    // Nothing may run that nobody would stop, and nothing twice.
-    this.#stopping.signal.throwIfAborted()
-    if (this.#running.has(key)) return this.#run(view)
-    const runner = this.#options.createRunner(view)
-    this.#running.set(key, { view, runner })
+  /** Who drops a build while others work with it makes it unknown to them: they are told as if it never had been there. */
+  async #naming<TResult>(viewName: string, work: () => Promise<TResult>): Promise<TResult> {
     try {
-      await runner.start()
+      return await work()
     } catch (error) {
-      this.#running.delete(key)
-      throw error
+      if (!hasErrorCode(error, 'unknown-view')) throw error
+      throw await this.#unknownBuild(viewName, (error as UnknownNameError).unknownName)
     }
-    return runner
-  }
-
-  async #halt(key: string): Promise<void> {
-    const running = this.#running.get(key)
-    this.#running.delete(key)
-    await running?.runner.stop()
-  }
-
-  async #buildsOf({ viewName, version }: ProjectionDefinition): Promise<readonly StoredView[]> {
-    return (await this.#options.viewStore.listViews(viewName)).filter((stored) => stored.version === version)
-  }
-
-  async #liveOf(viewName: string): Promise<StoredView | undefined> {
-    return (await this.#options.viewStore.listViews(viewName)).find(({ state }) => state === 'live')
   }
 
   async #buildOf(projection: ProjectionDefinition, key: string): Promise<ProjectionDefinition> {
-    const stored = (await this.#buildsOf(projection)).find((view) => viewKey(view) === key)
+    const builds = await buildsOf(this.#options.viewStore, projection)
+    const stored = builds.find((view) => viewKey(view) === key)
     if (stored === undefined) throw await this.#unknownBuild(projection.viewName, key)
     return { ...projection, build: stored.build }
   }
 
   async #unknownBuild(viewName: string, key: string): Promise<UnknownNameError> {
-    return new UnknownNameError(
-      'unknown-view-build',
-      key,
-      (await this.#options.viewStore.listViews(viewName)).map(viewKey),
-    )
+    const builds = await this.#options.viewStore.listViews(viewName)
+    return new UnknownNameError('unknown-view-build', key, builds.map(viewKey))
   }
 
   #projectionOf(viewName: string): ProjectionDefinition {
@@ -338,17 +286,11 @@ export class ViewBuilds {
     if (projection === undefined) throw new UnknownNameError('unknown-view', viewName, this.#projections.keys())
     return projection
   }
-
-  #signalWith(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#stopping.signal : AbortSignal.any([signal, this.#stopping.signal])
-  }
 }
 
-/** @returns the live build, or else the one that was live last; undefined when none ever was */
-function newestReadable(builds: readonly StoredView[]): StoredView | undefined {
-  const promoted = builds.filter(({ promotedAt }) => promotedAt !== undefined)
-  promoted.sort((one, other) => ((one.promotedAt ?? '') < (other.promotedAt ?? '') ? -1 : 1))
-  return builds.find(({ state }) => state === 'live') ?? promoted.at(-1)
+/** @returns the build that is live, of whatever version */
+function liveOf(builds: readonly StoredView[]): StoredView | undefined {
+  return builds.find(({ state }) => state === 'live')
 }
 
 function etaOf({ lagEvents, eventsPerSecond }: ProcessorStatus): number | undefined {

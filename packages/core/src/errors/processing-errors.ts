@@ -111,6 +111,19 @@ export class ViewLiveError extends CimError {
   }
 }
 
+/** What was asked for is done by processors, and those of the application do not run. */
+export class ApplicationStoppedError extends CimError {
+  override readonly name = 'ApplicationStoppedError'
+  readonly code = 'application-stopped'
+
+  constructor() {
+    super(
+      'The application is not running: it has been stopped, or was never started. Views are built anew, compared, promoted, ' +
+        'rolled back and dropped only while it runs. Start it, look at the builds, and ask again.',
+    )
+  }
+}
+
 /** The view is still being built. */
 export class ViewNotReadyError extends CimError {
   override readonly name = 'ViewNotReadyError'

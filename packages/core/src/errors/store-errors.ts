@@ -57,7 +57,7 @@ export class ConsistencyTimeoutError extends CimError {
   }
 }
 
-/** A view's checkpoint lies beyond the end of the event store: the views belong to another store, or the store was restored from an older copy. */
+/** A processor has seen more than the event store holds: it belongs to another one, or that was restored from an older copy. */
 export class CheckpointAheadError extends CimError {
   override readonly name = 'CheckpointAheadError'
   readonly code = 'checkpoint-ahead'
@@ -67,8 +67,10 @@ export class CheckpointAheadError extends CimError {
 
   constructor(processor: string, checkpoint: number, head: number) {
     super(
-      `Processor ${processor} has processed position ${checkpoint}, but the event store ends at ${head}. The views belong to ` +
-        'another event store, or the event store was restored from an older copy. Delete the views to build them anew.',
+      `Processor ${processor} has processed position ${checkpoint}, but the event store ends at ${head}. It belongs to another ` +
+        'event store, or that was restored from an older copy. Open the stores that belong together. If the event store is the ' +
+        "one that is meant: raise the version of a view's projection, to build the view anew; reset a reaction to a position " +
+        'whose effects count as done. Delete no store that knows how far reactions are: they would repeat or miss effects.',
     )
     this.processor = processor
     this.checkpoint = checkpoint

@@ -1,6 +1,7 @@
 /** Keeps a projection's view up to date: the event processor behind every projection. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { hasErrorCode } from '../errors/cim-error.ts'
 import { type Clock, systemClock } from '../event-processing/clock.ts'
 import { aggregateKey } from '../event-processing/dead-letter.ts'
 import type { EventFailure, EventProcessor, ProcessResult } from '../event-processing/event-processor.ts'
@@ -20,6 +21,11 @@ export interface ProjectionProcessorOptions {
   /** How long an asynchronous handler may take; 30,000 ms when left out. */
   readonly handlerTimeoutMs?: number
   readonly clock?: Clock
+  /**
+   * Is told when the view is not there: somebody has dropped it, and will not see it come back. When it is left out, a view
+   * that is not there is made.
+   */
+  readonly whenDropped?: () => void
 }
 
 /**
@@ -32,12 +38,13 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
   readonly #concurrency: number
   readonly #handlerTimeoutMs: number
   readonly #clock: Clock
+  readonly #whenDropped: (() => void) | undefined
   #session: ViewSession<TView, DomainEventEnvelope>
   /** A save has failed because of a document: until one succeeds, each change is checked, to find the event that is to blame. */
   #isStrict = false
 
   constructor(projection: ProjectionDefinition<TView>, viewStore: ViewStore, options: ProjectionProcessorOptions = {}) {
-    checkOptions('ProjectionProcessor', options, ['concurrency', 'handlerTimeoutMs', 'clock'])
+    checkOptions('ProjectionProcessor', options, ['concurrency', 'handlerTimeoutMs', 'clock', 'whenDropped'])
     this.#projection = projection
     this.#viewStore = viewStore
     this.#concurrency = checkWholeNumber('ProjectionProcessor', 'concurrency', options.concurrency ?? 1, { least: 1 })
@@ -48,6 +55,7 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
       { least: 1 },
     )
     this.#clock = options.clock ?? systemClock
+    this.#whenDropped = options.whenDropped
     this.#session = new ViewSession(viewStore, projection)
   }
 
@@ -65,8 +73,13 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
 
   async getCheckpoint(): Promise<number> {
     this.#session = new ViewSession(this.#viewStore, this.#projection, { isStrict: this.#isStrict })
-    await this.#viewStore.openView(this.#projection)
-    return await this.#viewStore.getCheckpoint(this.#projection)
+    try {
+      await this.#viewStore.openView(this.#projection, { mustExist: this.#whenDropped !== undefined })
+      return await this.#viewStore.getCheckpoint(this.#projection)
+    } catch (error) {
+      this.#tellIfDropped(error)
+      throw error
+    }
   }
 
   /**
@@ -97,9 +110,14 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
       await session.commit({ expectedCheckpoint: save.expectedPosition, position: save.position, progress: save })
       this.#isStrict = false
     } catch (error) {
+      this.#tellIfDropped(error)
       this.#isStrict ||= !session.isStorable()
       throw error
     }
+  }
+
+  #tellIfDropped(error: unknown): void {
+    if (hasErrorCode(error, 'unknown-view')) this.#whenDropped?.()
   }
 
   /** @returns the first event that failed; nothing of these events has an effect then */

@@ -1,6 +1,7 @@
 /** Takes a query from its sender to its result. Never looks into the event store. */
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
+import { hasErrorCode } from '../errors/cim-error.ts'
 import { InvalidDefinitionError, InvalidOptionError, UnknownNameError } from '../errors/input-errors.ts'
 import { parseWith } from '../schema/schema.ts'
 import { waitForPosition } from './consistency.ts'
@@ -31,13 +32,14 @@ export interface QueryHandlerOptions {
 }
 
 /**
- * @param wait how long to wait for a view that is being built for the first time, in milliseconds
+ * @param wait how long to wait for a view that is being built for the first time, in milliseconds, and whether the build that
+ * was given before is there no more
  * @returns the build that queries read
  * @throws {ViewNotReadyError} when there is none to read
  */
 export type LiveView = (
   projection: ProjectionDefinition,
-  wait: { readonly waitMs: number; readonly signal?: AbortSignal },
+  wait: { readonly waitMs: number; readonly signal?: AbortSignal; readonly isOutdated?: boolean },
 ) => Promise<ViewDefinition>
 
 /** Options of {@link QueryHandler.handle}. */
@@ -105,10 +107,19 @@ export class QueryHandler {
     const subject = `query ${query.queryType}`
     checkOptions(subject, query, ['queryType', 'parameters', 'afterPosition', 'waitMs', 'asOf'])
     const parameters = await parseWith(definition.parameters, query.parameters, subject)
-    const { now, ready } =
-      query.asOf === undefined
-        ? this.#atPresent(query, options)
-        : await this.#inThePast(query, query.asOf, options?.signal)
+    if (query.asOf !== undefined) {
+      return this.#answer(definition, parameters, await this.#inThePast(query, query.asOf, options?.signal))
+    }
+    try {
+      return await this.#answer(definition, parameters, this.#atPresent(query, options))
+    } catch (error) {
+      if (!hasErrorCode(error, 'unknown-view')) throw error
+      // Since it was looked up, somebody may have promoted another build and dropped this one.
+      return this.#answer(definition, parameters, this.#atPresent(query, options, true))
+    }
+  }
+
+  async #answer(definition: QueryDefinition, parameters: unknown, { now, ready }: Circumstances): Promise<unknown> {
     const read: Read = (projection) => {
       if (!this.#projections.has(projection)) {
         throw new UnknownNameError(
@@ -122,7 +133,7 @@ export class QueryHandler {
     return definition.handle(parameters, read, { now })
   }
 
-  #atPresent(query: Query, { signal, observe }: HandleQueryOptions = {}): Circumstances {
+  #atPresent(query: Query, { signal, observe }: HandleQueryOptions = {}, isOutdated = false): Circumstances {
     const subject = `query ${query.queryType}`
     const afterPosition = checkWholeNumber(subject, 'afterPosition', query.afterPosition ?? 0, { least: 0 })
     const waitMs = checkWholeNumber(subject, 'waitMs', query.waitMs ?? defaultWaitMs, {
@@ -132,7 +143,7 @@ export class QueryHandler {
     const consistency = { afterPosition, waitMs, ...(signal === undefined ? undefined : { signal }) }
     // Whoever asks for nothing special does not want to wait for a view to be built either.
     const isPatient = afterPosition > 0 || query.waitMs !== undefined
-    const patience = { ...consistency, waitMs: isPatient ? waitMs : 0 }
+    const patience = { ...consistency, waitMs: isPatient ? waitMs : 0, isOutdated }
     const ready = (projection: ProjectionDefinition) => {
       // Asked for once: all reads of a query are of the same build.
       let live: Promise<ViewDefinition> | undefined

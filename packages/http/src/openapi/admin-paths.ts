@@ -62,7 +62,8 @@ function viewPaths(): Readonly<Record<string, object>> {
   const view = { name: 'view', in: 'path', required: true, schema: text }
   const build = { name: 'build', in: 'path', required: true, schema: text }
   const known = [...reading, 'unknown-view']
-  const ofBuild = [...known, 'unknown-view-build', 'view-promoted', 'view-not-ready', 'stopping']
+  const stopped = ['application-stopped', 'stopping']
+  const ofBuild = [...known, 'unknown-view-build', 'view-promoted', 'view-not-ready', ...stopped]
   const builds = refTo('ViewBuilds')
   const key = refTo('ViewBuildKey')
   const size: JsonSchema = { type: 'integer', minimum: 1, maximum: 100_000 }
@@ -72,7 +73,7 @@ function viewPaths(): Readonly<Record<string, object>> {
     '/admin/views': { get: getting('getViews', 'Every build of every view.', [], builds, reading) },
     [path]: { get: getting('getView', 'Every build of a view.', [view], builds, known) },
     [`${path}/rebuild`]: {
-      post: posting('rebuildView', 'Build it anew beside the live one.', [view], key, {}, [], known),
+      post: posting('rebuildView', 'Build it anew beside the live one.', [view], key, {}, [], [...known, ...stopped]),
     },
     [`${path}/rollback`]: {
       post: posting('rollBackView', 'Go back to the build before.', [view], key, {}, [], ofBuild),

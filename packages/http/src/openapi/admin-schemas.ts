@@ -97,6 +97,7 @@ export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
           state: { enum: ['building', 'live', 'retired'] },
           checkpoint: whole,
           promotedAt: timestamp,
+          promotion: { ...whole, description: 'Rises with each promotion: the highest one is live.' },
           etaSeconds: amount,
           processor: object({
             state: text,
@@ -106,7 +107,7 @@ export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
             eventsPerSecond: amount,
           }),
         },
-        ['promotedAt', 'etaSeconds', 'processor'],
+        ['promotedAt', 'promotion', 'etaSeconds', 'processor'],
       ),
     ),
   }),

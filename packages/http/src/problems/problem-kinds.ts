@@ -51,6 +51,7 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['consistency-timeout', { status: 503, title: 'The view is not that far yet.', retryAfter: 1 }],
   ['view-not-ready', { status: 503, title: 'The view is being built.', retryAfter: 5 }],
   ['too-many-streams', { status: 503, title: 'Too many live streams are open.', retryAfter: 30 }],
+  ['application-stopped', { status: 503, title: 'The application does not run.', retryAfter: 5 }],
   ['stopping', { status: 503, title: 'The service is stopping.', retryAfter: 5 }],
   [
     'store-closed',
