@@ -1,7 +1,7 @@
 /** The vocabulary and runtime of CIM for TypeScript, by the mission's chapters. */
 
 // Application
-export { Application } from './application/application.ts'
+export { Application, type DispatchOptions } from './application/application.ts'
 export type { ApplicationOptions } from './application/application-options.ts'
 export type { BranchOptions } from './application/branch.ts'
 export type { DocumentDifference, ViewComparison } from './application/compare-builds.ts'
@@ -9,9 +9,24 @@ export type { DeadLetterDetail, DeadLetterOutcome, DeadLetters, DiscardRequest }
 export type { Processing, ProcessorOverview } from './application/processing.ts'
 export { Reactions, type ReactionsOptions, type ResetOptions } from './application/reactions.ts'
 export { type ViewBuild, ViewBuilds, type ViewBuildsOptions } from './application/view-builds.ts'
+// Commands that wait
+export {
+  type AcknowledgmentOptions,
+  CommandQueue,
+  type CommandQueueOptions,
+  type CommandQueueParts,
+  type CommandQueueStatus,
+} from './command-queue/command-queue.ts'
+export {
+  type CommandFinished,
+  type CommandQueued,
+  type QueuedCommandState,
+  queuedCommand,
+} from './command-queue/queued-command.ts'
 // Errors
 export { checkOptions, checkWholeNumber } from './errors/check-options.ts'
 export { CimError, hasErrorCode, isCimError } from './errors/cim-error.ts'
+export { CommandQueueFullError, UnknownCommandIdError } from './errors/command-queue-errors.ts'
 export {
   CommandIdReusedError,
   ConcurrencyError,
@@ -299,4 +314,5 @@ export {
   type LoadedAggregate,
   loadAggregate,
 } from './write-side/load-aggregate.ts'
+export type { PreparedCommand } from './write-side/prepared-command.ts'
 export { Repository, type RepositoryEntry, type RepositoryOptions, type SaveOptions } from './write-side/repository.ts'

@@ -1,5 +1,6 @@
 /** What an application is made of. */
 
+import type { CommandQueueOptions } from '../command-queue/command-queue.ts'
 import type { ProcessorRunnerOptions } from '../event-processing/processor-runner-options.ts'
 import type { ReactionDefinition } from '../event-processing/reaction.ts'
 import type { EventStore } from '../event-store/event-store.ts'
@@ -38,6 +39,8 @@ export interface ApplicationOptions {
     'batchSize' | 'clock' | 'eventsPerCheckpoint' | 'failures' | 'mostHeldSequences' | 'leaseMs' | 'onError' | 'random'
   > &
     Pick<ProjectionProcessorOptions, 'concurrency' | 'handlerTimeoutMs'>
+  /** How much waits and is executed at once of commands that are sent in the mode `async`. */
+  readonly commandQueue?: CommandQueueOptions
   /** Bounds of what is kept to answer queries as of the past. */
   readonly pastViews?: ViewsAtOptions
 }
@@ -59,5 +62,6 @@ export const applicationOptionNames: readonly string[] = [
   'commands',
   'now',
   'processors',
+  'commandQueue',
   'pastViews',
 ]

@@ -1,7 +1,10 @@
 /** Puts aggregates, projections, queries and stores together into something that runs. */
 
+import { type AcknowledgmentOptions, CommandQueue } from '../command-queue/command-queue.ts'
+import { commandQueueName } from '../command-queue/command-queue-processor.ts'
+import { queuedCommand } from '../command-queue/queued-command.ts'
 import { checkOptions } from '../errors/check-options.ts'
-import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
+import { InvalidDefinitionError, InvalidOptionError, UnknownNameError } from '../errors/input-errors.ts'
 import { neverThrowing } from '../errors/never-throwing.ts'
 import { systemClock } from '../event-processing/clock.ts'
 import type { EventProcessor } from '../event-processing/event-processor.ts'
@@ -38,6 +41,12 @@ import { Processing } from './processing.ts'
 import { Reactions } from './reactions.ts'
 import { ViewBuilds } from './view-builds.ts'
 
+/** Options of {@link Application.dispatch}. */
+export interface DispatchOptions extends HandleOptions {
+  /** `async`: acknowledges Pending once the command is durable, and executes it later. `sync` when left out. */
+  readonly mode?: 'sync' | 'async'
+}
+
 /** A whole CIM application: commands in, durable events, views out. Does not own its stores: close them after it. */
 export class Application implements AsyncDisposable {
   readonly eventStore: EventStore
@@ -54,6 +63,8 @@ export class Application implements AsyncDisposable {
   readonly reactions: Reactions
   /** Processes across aggregates: to watch, retry and cancel. */
   readonly sagas: Sagas
+  /** Commands that are executed later. */
+  readonly commandQueue: CommandQueue
   /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
   readonly processing: Processing
   readonly #options: ApplicationOptions
@@ -70,7 +81,7 @@ export class Application implements AsyncDisposable {
     this.queries = queries
     checkUnique(
       'Aggregate',
-      aggregates.map(({ aggregateType }) => aggregateType),
+      [...aggregates, queuedCommand].map(({ aggregateType }) => aggregateType),
     )
     checkUnique(
       'Projection',
@@ -139,7 +150,17 @@ export class Application implements AsyncDisposable {
         createRunner(new ReactionProcessor(reaction, viewStore.progressStore, handling), { startAt: reaction.startAt }),
       now,
     })
+    this.commandQueue = new CommandQueue({
+      eventStore,
+      progressStore: viewStore.progressStore,
+      commandHandler: this.#commandHandler,
+      options: options.commandQueue,
+      failures: processing.failures,
+      createRunner: (processor, startAt) => createRunner(processor, { startAt }),
+      now,
+    })
     checkUnique('Processor', [
+      commandQueueName,
       ...allProjections.map(({ viewName }) => viewName),
       ...(options.reactions ?? []).map(({ reactionName }) => reactionName),
       ...(options.sagas ?? []).map(({ sagaName }) => sagaName),
@@ -168,6 +189,7 @@ export class Application implements AsyncDisposable {
       await this.viewBuilds.start()
       await this.reactions.start()
       await this.sagas.start()
+      await this.commandQueue.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -177,7 +199,7 @@ export class Application implements AsyncDisposable {
   /** Ends what is watched, lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
     this.#liveQueries.close()
-    await Promise.all([this.viewBuilds.stop(), this.reactions.stop(), this.sagas.stop()])
+    await Promise.all([this.viewBuilds.stop(), this.reactions.stop(), this.sagas.stop(), this.commandQueue.stop()])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -190,12 +212,31 @@ export class Application implements AsyncDisposable {
   }
 
   get #runners(): readonly ProcessorRunner[] {
-    return [...this.viewBuilds.runners, ...this.reactions.runners, ...this.sagas.runners]
+    return [...this.viewBuilds.runners, ...this.reactions.runners, ...this.sagas.runners, ...this.commandQueue.runners]
   }
 
-  /** Handles a command. @see {@link CommandHandler.handle} */
-  dispatch(command: Command, options?: HandleOptions): Promise<CommandAcknowledgment> {
-    return this.#commandHandler.handle(command, options)
+  /**
+   * Handles a command, or queues it when the mode is `async`.
+   * @see {@link CommandHandler.handle}
+   * @see {@link CommandQueue.dispatch}
+   */
+  async dispatch(
+    command: Command,
+    { mode = 'sync', ...options }: DispatchOptions = {},
+  ): Promise<CommandAcknowledgment> {
+    switch (mode) {
+      case 'sync':
+        return this.#commandHandler.handle(command, options)
+      case 'async':
+        return this.commandQueue.dispatch(command, options)
+      default:
+        throw new InvalidOptionError('dispatch', 'mode', `must be sync or async, got ${JSON.stringify(mode)}.`)
+    }
+  }
+
+  /** Tells what has become of a queued command, at once or when it is finished. @see {@link CommandQueue.acknowledgmentOf} */
+  acknowledgmentOf(commandId: string, options?: AcknowledgmentOptions): Promise<CommandAcknowledgment> {
+    return this.commandQueue.acknowledgmentOf(commandId, options)
   }
 
   /** Answers a query. @see {@link QueryHandler.handle} */
@@ -258,7 +299,7 @@ export class Application implements AsyncDisposable {
   #definitionOf(aggregateType: string): AggregateDefinition {
     const definition =
       this.aggregates.get(aggregateType) ??
-      (this.sagas.journals.find((journal) => journal.aggregateType === aggregateType) as
+      ([queuedCommand, ...this.sagas.journals].find((own) => own.aggregateType === aggregateType) as
         | AggregateDefinition
         | undefined)
     if (definition === undefined)

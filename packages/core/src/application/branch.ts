@@ -56,8 +56,9 @@ export async function branchApplication<
 
 /** Names what a branch shares with its application: whatever is not named here stays outside. */
 function optionsOfBranch(options: ApplicationOptions): Omit<ApplicationOptions, 'eventStore' | 'viewStore'> {
-  const { aggregates, queries, authorize, repository, commands, processors, pastViews } = options
+  const { aggregates, queries, authorize, repository, commands, processors, commandQueue, pastViews } = options
   const { onError: _, ...quietProcessors } = processors ?? {}
+  const { onError: _onError, ...quietQueue } = commandQueue ?? {}
   return {
     aggregates,
     processors: quietProcessors,
@@ -66,6 +67,7 @@ function optionsOfBranch(options: ApplicationOptions): Omit<ApplicationOptions, 
     ...(authorize === undefined ? undefined : { authorize }),
     ...(repository === undefined ? undefined : { repository }),
     ...(commands === undefined ? undefined : { commands }),
+    commandQueue: quietQueue,
     ...(pastViews === undefined ? undefined : { pastViews }),
   }
 }
