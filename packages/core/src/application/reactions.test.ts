@@ -9,7 +9,7 @@ import { balances } from '../read-side/sample-balances.test.ts'
 import { a1, account, accountDefinition, appendDeposits, errorOf } from '../sample-account.test.ts'
 import { Application } from './application.ts'
 
-function open() {
+function open(viewStore = new MemoryViewStore(), projection = balances) {
   const told: (readonly [amount: number, isReplay: boolean])[] = []
   const letter = defineReaction('DepositLetter', {
     from: [account],
@@ -18,15 +18,15 @@ function open() {
   const eventStore = new MemoryEventStore()
   const application = new Application({
     eventStore,
-    viewStore: new MemoryViewStore(),
+    viewStore,
     aggregates: [accountDefinition],
-    projections: [balances as ProjectionDefinition],
+    projections: [projection as ProjectionDefinition],
     reactions: [letter],
   })
   const drained = async () => {
     for (const name of application.processing.processorNames) await application.processing.drain(name)
   }
-  return { application, eventStore, told, drained }
+  return { application, eventStore, viewStore, told, drained }
 }
 
 describe('the reactions of an application', () => {
@@ -40,6 +40,27 @@ describe('the reactions of an application', () => {
     assert.deepEqual(told, [[2, false]])
     const names = application.processors.map(({ processorName }) => processorName)
     assert.deepEqual(names, ['BalanceView@1', 'DepositLetter'])
+  })
+
+  test('that are beyond the newest event, as after a restored backup, say what to do, which then helps', async () => {
+    const { viewStore, ...before } = open()
+    await before.application.start()
+    await appendDeposits(before.eventStore, 'a-1', 1, 2)
+    await before.drained()
+    await before.application.stop()
+    const sameView = await errorOf(open(viewStore).application.start(), 'checkpoint-ahead')
+    assert.match(sameView.message, /BalanceView@1 .* raise the version of a view's projection/)
+    const { application, eventStore, told, drained } = open(viewStore, { ...balances, version: 2 })
+    await using _ = application
+    const { message } = await errorOf(application.start(), 'checkpoint-ahead')
+    assert.match(message, /DepositLetter has processed position 2, but the event store ends at 0.* reset a reaction/)
+    assert.match(message, /Delete no store that knows how far reactions are/)
+    const here = { position: 0, confirm: 'DepositLetter', mayRepeatEffects: true } as const
+    await application.reactions.reset('DepositLetter', here)
+    await application.start()
+    await appendDeposits(eventStore, 'a-1', 3)
+    await drained()
+    assert.deepEqual(told, [[3, true]])
   })
 
   test('are only reset by someone who says so twice, and are told what comes again', async () => {
