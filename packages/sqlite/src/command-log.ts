@@ -5,7 +5,7 @@ import { type CommandRecord, hashText, type RejectionReason } from '@cim/core'
 import type { AggregateHead } from './aggregate-keys.ts'
 import { missingEvent } from './event-rows.ts'
 import type { LogIndex } from './log-index.ts'
-import { unpackEnvelope } from './packed-envelope.ts'
+import { unpackEnvelope, unpackFingerprint } from './packed-envelope.ts'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
 import { commandSql } from './sql.ts'
 import { parseStored } from './stored-json.ts'
@@ -60,8 +60,8 @@ export class CommandLog {
         if (row === undefined) throw missingEvent(this.#path, position)
         const [aggregate, version, recordedAt, envelope] = row
         if (aggregate !== head.key) continue
-        const { commandFingerprint: fingerprint, metadata } = unpackEnvelope(envelope)
-        if (fingerprint === null || metadata.commandId !== commandId) continue
+        const fingerprint = unpackFingerprint(envelope)
+        if (fingerprint === null || unpackEnvelope(envelope).metadata.commandId !== commandId) continue
         events.push({ position, version, recordedAt, fingerprint })
       }
       if (positions.length < positionsPerPage) return events

@@ -24,9 +24,9 @@ export interface RowPlace {
 
 /** @returns the row of an event */
 export function toRow(event: PreparedEvent, place: RowPlace): EventRow {
-  const { eventId, schemaVersion, metadata, text } = event
+  const { text } = event
   const { position, aggregate, sequence, eventType, recordedAt, commandFingerprint } = place
-  const packed = packEnvelope({ schemaVersion, commandFingerprint, eventId, metadata })
+  const packed = packEnvelope(event, commandFingerprint)
   const envelope = withChecksum([position, aggregate, sequence, eventType, recordedAt, packed, text])
   return [position, aggregate, sequence, eventType, recordedAt, envelope, text]
 }

@@ -62,7 +62,7 @@ export function convertEventRows(database: DatabaseSync, rowsPerBatch: number = 
 
 function convertEnvelope(row: OldRow): string {
   const [position, aggregate, sequence, eventType, schemaVersion, recordedAt, eventId] = row
-  const packed = packEnvelope({ schemaVersion, commandFingerprint: row[12], eventId, metadata: metadataOf(row) })
+  const packed = packEnvelope({ schemaVersion, eventId, metadata: metadataOf(row) }, row[12])
   if (checksumOf(row) !== row[13]) return damaged + packed
   return withChecksum([position, aggregate, sequence, eventType, recordedAt, packed, row[14]])
 }

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type EnvelopeParts, packEnvelope, unpackEnvelope } from './packed-envelope.ts'
+import { type EnvelopeParts, packEnvelope, unpackEnvelope, unpackFingerprint } from './packed-envelope.ts'
 
 const checksum = '0123abcd'
-const pack = (parts: EnvelopeParts): string => checksum + packEnvelope(parts)
+const pack = (parts: EnvelopeParts, fingerprint: number | null = null): string =>
+  checksum + packEnvelope(parts, fingerprint)
 
 /** Ids that look like the signs of the text, and any other. */
 const id = fc.oneof(
@@ -18,7 +19,6 @@ const parts: fc.Arbitrary<EnvelopeParts> = fc.tuple(id, id, id).chain((ids) =>
   fc.record(
     {
       schemaVersion: fc.nat(),
-      commandFingerprint: fc.option(fc.maxSafeNat()),
       eventId: fc.constantFrom(...ids),
       metadata: fc.record(
         {
@@ -38,8 +38,10 @@ const parts: fc.Arbitrary<EnvelopeParts> = fc.tuple(id, id, id).chain((ids) =>
 describe('a packed envelope', () => {
   test('gives back what was packed, whatever the ids are', () => {
     fc.assert(
-      fc.property(parts, (packed) => {
-        assert.deepEqual(unpackEnvelope(pack(packed)), packed)
+      fc.property(parts, fc.option(fc.maxSafeNat()), (packed, fingerprint) => {
+        const text = pack(packed, fingerprint)
+        assert.deepEqual(unpackEnvelope(text), packed)
+        assert.equal(unpackFingerprint(text), fingerprint)
       }),
       { numRuns: 2000 },
     )
@@ -47,9 +49,9 @@ describe('a packed envelope', () => {
 
   test('can be read by a person', () => {
     const usual = { correlationId: 'c-1', commandId: 'c-1', causationId: 'c-1' }
-    const examples: readonly [string, Partial<EnvelopeParts>][] = [
+    const examples: readonly [string, Partial<EnvelopeParts>, number?][] = [
       ['0123abcd 1 - e-1 c-1', { metadata: usual }],
-      ['0123abcd 3 4711 e-1 c-1', { metadata: usual, schemaVersion: 3, commandFingerprint: 4711 }],
+      ['0123abcd 3 4711 e-1 c-1', { metadata: usual, schemaVersion: 3 }, 4711],
       ['0123abcd 1 - e-1 -', { metadata: {} }],
       [
         '0123abcd 1 - e-1 c-1 c-2 = ada%20l. -',
@@ -58,15 +60,19 @@ describe('a packed envelope', () => {
       ['0123abcd 1 - e-1 - = x - s', { metadata: { causationId: 'x', sessionId: 's' } }],
       ['0123abcd 1 - %2D %3D', { eventId: '-', metadata: { correlationId: '=', commandId: '=', causationId: '=' } }],
     ]
-    for (const [text, changed] of examples) {
-      const packed = { schemaVersion: 1, commandFingerprint: null, eventId: 'e-1', metadata: {}, ...changed }
-      assert.equal(pack(packed), text)
+    for (const [text, changed, fingerprint] of examples) {
+      const packed = { schemaVersion: 1, eventId: 'e-1', metadata: {}, ...changed }
+      assert.equal(pack(packed, fingerprint), text)
       assert.deepEqual(unpackEnvelope(text), packed)
     }
   })
 
   test('that is damaged is taken apart without an error: its checksum says that it is damaged', () => {
-    fc.assert(fc.property(fc.string(), (text) => assert.ok(unpackEnvelope(text))))
+    fc.assert(
+      fc.property(fc.string(), (text) =>
+        assert.ok(unpackEnvelope(text) && typeof unpackFingerprint(text) !== 'string'),
+      ),
+    )
     for (const text of ['', ' ', checksum, `${checksum} `, `${checksum} 1 -`, `${checksum} x y z = = = = = =`]) {
       assert.equal(typeof unpackEnvelope(text).eventId, 'string')
     }

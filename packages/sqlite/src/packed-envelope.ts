@@ -14,8 +14,6 @@ import type { EventMetadata } from '@cim/core'
 /** What a packed envelope holds, without its checksum. */
 export interface EnvelopeParts {
   readonly schemaVersion: number
-  /** The fingerprint of the command that the event was appended with, null when it was none. */
-  readonly commandFingerprint: number | null
   readonly eventId: string
   readonly metadata: EventMetadata
 }
@@ -26,8 +24,14 @@ export const checksumLength = 8
 const none = '-'
 const same = '='
 
-/** @returns what stands behind the checksum */
-export function packEnvelope({ schemaVersion, commandFingerprint, eventId, metadata }: EnvelopeParts): string {
+/**
+ * @param commandFingerprint of the command that the event is appended with, null when it is none
+ * @returns what stands behind the checksum
+ */
+export function packEnvelope(
+  { schemaVersion, eventId, metadata }: EnvelopeParts,
+  commandFingerprint: number | null,
+): string {
   const { correlationId, commandId, causationId, userId, sessionId } = metadata
   const packed = ` ${schemaVersion} ${commandFingerprint ?? none} ${packId(eventId)} ${packId(correlationId)}`
   const isCommandSame = commandId === correlationId
@@ -44,18 +48,23 @@ export function unpackEnvelope(text: string): EnvelopeParts {
   const fingerprintEnd = text.indexOf(' ', versionEnd + 1)
   const eventEnd = text.indexOf(' ', fingerprintEnd + 1)
   const correlationEnd = text.indexOf(' ', eventEnd + 1)
-  const fingerprint = text.slice(versionEnd + 1, fingerprintEnd)
   const isEscaped = text.includes('%')
   const eventId = text.slice(fingerprintEnd + 1, eventEnd)
   return {
     schemaVersion: Number(text.slice(checksumLength + 1, versionEnd)),
-    commandFingerprint: fingerprint === none ? null : Number(fingerprint),
     eventId: isEscaped ? unescapeId(eventId) : eventId,
     metadata:
       correlationEnd < 0
         ? metadataOf(text.slice(eventEnd + 1), isEscaped)
         : unpackMetadata(text.slice(eventEnd + 1).split(' '), isEscaped),
   }
+}
+
+/** @returns the fingerprint of the command that an event was appended with, null when it was none */
+export function unpackFingerprint(text: string): number | null {
+  const start = text.indexOf(' ', checksumLength + 1) + 1
+  const fingerprint = text.slice(start, text.indexOf(' ', start))
+  return fingerprint === none ? null : Number(fingerprint)
 }
 
 /** The usual one: made by a command that nothing caused, for nobody in particular. */

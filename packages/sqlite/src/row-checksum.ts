@@ -63,12 +63,14 @@ function checksumOf(
 ): number {
   const isLong = data.length > longestMixedText
   const end = isLong ? envelopeEnd : envelopeEnd + scratch.write(data, envelopeEnd)
-  let hash = mixNumber(0, position)
-  hash = mixNumber(hash, aggregate)
-  hash = mixNumber(hash, sequence)
-  hash = mixNumber(hash, eventType)
-  hash = mixNumber(hash, recordedAt)
-  hash = mix(mix(hash, envelopeEnd), end)
+  let hash = mix(0, position)
+  hash = mix(hash, aggregate)
+  hash = mix(hash, sequence)
+  hash = mix(hash, eventType)
+  hash = mix(hash, recordedAt)
+  // What the numbers have beyond 32 bits: not even a change of those alone escapes.
+  hash = mix(hash, (position + aggregate + sequence + eventType + recordedAt) / 4294967296)
+  hash = mix(hash, (end << 15) | envelopeEnd)
   // What is left of the last four bytes is zero.
   scratchView.setInt32(end, 0)
   for (let index = checksumLength; index < end; index += 4) hash = mix(hash, scratchView.getInt32(index, true))
@@ -76,10 +78,6 @@ function checksumOf(
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   hash = (hash ^ (hash >>> 16)) >>> 0
   return isLong ? crc32(data, hash) : hash
-}
-
-function mixNumber(hash: number, number: number): number {
-  return mix(mix(hash, number | 0), (number / 4294967296) | 0)
 }
 
 function mix(hash: number, word: number): number {
