@@ -2,12 +2,14 @@
 
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { CommandQueueFullError, UnknownCommandIdError } from '../errors/command-queue-errors.ts'
+import { ValidationError } from '../errors/input-errors.ts'
 import { neverThrowing } from '../errors/never-throwing.ts'
 import type { EventProcessor } from '../event-processing/event-processor.ts'
 import { classifyFailure, type FailurePolicy } from '../event-processing/failure-policy.ts'
 import type { ProcessorRunner } from '../event-processing/processor-runner.ts'
 import type { ProgressStore } from '../event-processing/progress-store.ts'
 import { checkRetryDelay } from '../event-processing/retry-delay.ts'
+import { problemWithId } from '../event-store/aggregate-ref.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { Command } from '../write-side/command.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
@@ -155,6 +157,7 @@ export class CommandQueue {
    * Tells what has become of a queued command.
    * @returns its final acknowledgment, or Pending when it was not finished in the time allowed
    * @throws {UnknownCommandIdError} when no command was queued under the id
+   * @throws {ValidationError} when it is no id
    * @throws the signal's reason
    */
   async acknowledgmentOf(commandId: string, options: AcknowledgmentOptions = {}): Promise<CommandAcknowledgment> {
@@ -204,6 +207,8 @@ export class CommandQueue {
   }
 
   async #read(commandId: string): Promise<CommandAcknowledgment> {
+    const problem = problemWithId(commandId)
+    if (problem !== undefined) throw new ValidationError('command id', [{ pointer: '', message: problem }])
     const [first, ...later] = await this.#eventStore.loadEvents(queuedCommandRef(commandId))
     if (first === undefined) throw new UnknownCommandIdError(commandId)
     const finished = later.find(({ eventType }) => eventType === 'CommandFinished')
