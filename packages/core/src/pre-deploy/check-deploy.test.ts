@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Application } from '../application/application.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { defineProjection, type ProjectionDefinition } from '../read-side/projection.ts'
 import {
   type Amount,
+  a1,
   account,
   accountDefinition,
   appendDeposits,
@@ -84,6 +86,22 @@ describe('a check before a deployment', () => {
     })
     assert.match(describeReport(report), /12 events of 3 aggregates into 3 view documents, up to position 12/)
     assert.match(describeReport(report), /Fine/)
+  })
+
+  test('knows the events of queued commands, which no definition of the application names', async () => {
+    const eventStore = new MemoryEventStore()
+    await using application = new Application({
+      eventStore,
+      viewStore: new MemoryViewStore(),
+      aggregates: [accountDefinition],
+    })
+    const command = account.command('Deposit', { amount: 5 }, { aggregateId: a1, commandId: 'c-1' })
+    await application.dispatch(command, { mode: 'async' })
+    const lines = await saved(eventStore)
+    await application.start()
+    await application.acknowledgmentOf('c-1', { waitMs: 30_000 })
+    const { problems, aggregates, events } = await check(eventStore, { compareWith: linesOf(lines) })
+    assert.deepEqual([problems, aggregates, events], [[], 2, 3])
   })
 
   test('accepts an empty store', async () => {

@@ -1,5 +1,6 @@
 /** Replays a whole event store through the code that shall run on it. */
 
+import { queuedCommand } from '../command-queue/queued-command.ts'
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
 import { InvalidOptionError, ValidationError } from '../errors/input-errors.ts'
 import type { EventStore } from '../event-store/event-store.ts'
@@ -84,7 +85,7 @@ export async function checkDeploy(options: CheckDeployOptions): Promise<DeployRe
     await previous?.open()
     checkPosition(previous, head)
     await save?.(headerLine(head))
-    const folded = await checkAggregates(run, aggregates)
+    const folded = await checkAggregates(run, [queuedCommand as unknown as AggregateDefinition, ...aggregates])
     const viewed =
       scratch === undefined ? { documents: 0, notCompared: [] } : await checkViews(run, projections, scratch)
     await save?.(endLine(folded.aggregates, viewed.documents))
