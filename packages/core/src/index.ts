@@ -48,6 +48,7 @@ export {
   ApplicationStoppedError,
   DeadLettersChangedError,
   HandlerTimeoutError,
+  InlineCatchUpError,
   InlineProjectionError,
   LateChangeError,
   ProcessorOwnedError,

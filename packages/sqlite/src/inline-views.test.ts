@@ -1,72 +1,20 @@
 import assert from 'node:assert/strict'
-import { describe, type TestContext, test } from 'node:test'
-import {
-  Application,
-  defineAggregate,
-  defineProjection,
-  defineQuery,
-  event,
-  hasErrorCode,
-  type ProjectionDefinition,
-  type QueryDefinition,
-  type Schema,
-} from '@cim/core'
+import { describe, test } from 'node:test'
+import { Application, defineProjection, defineQuery, hasErrorCode, type QueryDefinition } from '@cim/core'
 import fc from 'fast-check'
 import { SqliteEventStore } from './sqlite-event-store.ts'
 import { SqliteViewStore } from './sqlite-view-store.ts'
-import { person } from './test-support/sample-events.ts'
+import {
+  account,
+  anything,
+  type Balance,
+  balances,
+  deposit,
+  documents,
+  inline,
+  pathOf,
+} from './test-support/inline-balances.ts'
 import { temporaryFolder } from './test-support/temporary-folder.ts'
-
-/** Takes whatever comes. */
-function anything<TData>(): Schema<TData> {
-  const validate = (value: unknown) => ({ value: value as TData })
-  return { '~standard': { version: 1, vendor: 'test', validate } }
-}
-
-type Deposit = { readonly amount: number }
-type Balance = { readonly balance: number; readonly positions: readonly number[] }
-
-const account = defineAggregate('Person', {
-  events: { Deposited: anything<Deposit>() },
-  commands: { Deposit: anything<Deposit>() },
-  initialState: {},
-  decide: { Deposit: (_, { data }) => [event('Deposited', data)] },
-  apply: { Deposited: (state) => state },
-})
-
-/** Balances, found by parity; an amount of 13 is more than it can bear. */
-const balances = defineProjection('Balances', {
-  from: [account],
-  schema: anything<Balance>(),
-  indexes: { parity: ({ balance }) => balance % 2 },
-  on: {
-    Deposited: ({ aggregateId, data, position }, views) => {
-      if (data.amount === 0) views.delete(aggregateId)
-      else {
-        views.update(aggregateId, (before) => ({
-          balance: (before?.balance ?? 0) + data.amount,
-          positions: [...(before?.positions ?? []), position],
-        }))
-      }
-      if (data.amount === 13) throw new Error('Thirteen.')
-    },
-  },
-}) as ProjectionDefinition<Balance>
-
-const inline = [balances as ProjectionDefinition]
-
-function pathOf(context: TestContext): string {
-  return `${temporaryFolder(context)}/events.db`
-}
-
-function deposit(store: SqliteEventStore, id: string, ...amounts: readonly number[]) {
-  const events = amounts.map((amount) => ({ eventType: 'Deposited', eventData: { amount } }))
-  return store.appendEvents(person(id), events, { expectedVersion: 'any' })
-}
-
-async function documents(store: SqliteEventStore) {
-  return (await store.inlineViews?.viewStore.list(balances))?.map(({ id, view }) => [id, (view as Balance).balance])
-}
 
 describe('an in-line view', () => {
   test('has changed when the append that changes it is acknowledged', async (context) => {
@@ -132,7 +80,7 @@ describe('an in-line view', () => {
     assert.equal(await store.headPosition(), 3)
     assert.match(
       String((outcomes[1] as PromiseRejectedResult).reason),
-      /In-line view Balances: Deposited of Person "ada" cannot be projected \(Thirteen\.\)\. Nothing was stored/,
+      /In-line view Balances@1: Deposited of Person "ada" cannot be projected \(Thirteen\.\)\. Nothing was stored/,
     )
     assert.equal((await deposit(store, 'eve', 5)).version, 1)
     assert.equal((await store.verify()).problemCount, 0)
@@ -162,6 +110,7 @@ describe('an in-line view', () => {
       [
         [async () => undefined, /asynchronous/],
         [(_: unknown, views: { get(id: string): unknown }) => views.get('ada'), /asynchronous|look documents up/],
+        [(_: unknown, views: { get(id: string): unknown }) => void views.get('ada'), /cannot look documents up/],
         [
           (_: unknown, views: { set(id: string, view: unknown): void }) => views.set('x', { at: new Date() }),
           /plain JSON/,

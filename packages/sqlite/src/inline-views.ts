@@ -13,6 +13,7 @@ import {
   indexValuesOf,
   LateChangeError,
   type ProjectionDefinition,
+  StoreCorruptError,
   type SubjectMatcher,
   subjectMatcher,
   type Views,
@@ -57,6 +58,9 @@ export class InlineViews {
   constructor(database: DatabaseSync, path: string, projections: readonly ProjectionDefinition[]) {
     this.reader = new ViewReader(database, path)
     this.#path = path
+    const keys = projections.map(viewKey)
+    const twice = keys.find((key, index) => keys.indexOf(key) !== index)
+    if (twice !== undefined) throw new InvalidDefinitionError(`In-line projection ${twice} is given twice.`)
     this.#views = projections.map((projection) => {
       const found = findOrMakeView(database, projection)
       if (found === 'other-indexes') {
@@ -82,6 +86,21 @@ export class InlineViews {
     return Math.min(...this.#views.map(({ checkpoint }) => checkpoint))
   }
 
+  /**
+   * What a view has seen must be there: it would pass over what comes at the same positions.
+   * @param position of the newest event
+   * @throws {StoreCorruptError} when a view has seen more
+   */
+  assertNotBeyond(position: number): void {
+    for (const { projection, checkpoint } of this.#views) {
+      if (checkpoint <= position) continue
+      throw new StoreCorruptError(
+        `SQLite file ${this.#path}: the in-line view ${viewKey(projection)} has seen position ${checkpoint}, the log ends at ` +
+          `${position}. Events are missing: restore a backup.`,
+      )
+    }
+  }
+
   /** @returns the tables of a view, undefined when it is none of these */
   tablesOf(key: string): ViewTables | undefined {
     return this.#views.find(({ projection }) => viewKey(projection) === key)?.tables
@@ -103,7 +122,7 @@ export class InlineViews {
             if (slot === undefined) slots.delete(id)
             else slot.after = after
           }
-          throw new InlineProjectionError(view.projection.viewName, event, { cause })
+          throw new InlineProjectionError(viewKey(view.projection), event, { cause })
         }
       }
     }
@@ -142,9 +161,10 @@ export class InlineViews {
     const first = undo.length
     const decoded = decodeEvent(event, projection.upcasters.get(event.aggregateType))
     const handling = this.#whileOpen(view, event, undo, (views) => projection.project(decoded, views))
-    if (handling !== undefined) {
+    // A handler that is an expression gives whatever that gives.
+    if (isThenable(handling)) {
       // Nobody may be left without an answer to its failure.
-      handling.catch(() => undefined)
+      handling.then(undefined, () => undefined)
       throw new InvalidDefinitionError(`its handler of ${event.eventType} is asynchronous: an in-line one cannot wait.`)
     }
     // What cannot be stored must fail now, not when everybody's changes are written.
@@ -185,7 +205,8 @@ export class InlineViews {
       present.after = deepFreeze(change(present.after))
       view.slots.set(known, present)
     }
-    const refuse = async (): Promise<never> => {
+    // At once: a promise that is rejected, and that the handler does not wait for, would end the process.
+    const refuse = (): never => {
       throw new InvalidDefinitionError('an in-line projection cannot look documents up: use update().')
     }
     return {
@@ -201,4 +222,8 @@ export class InlineViews {
     const before = this.reader.getMany(projection, tables, [id]).get(id)
     return { before: deepFreeze(before), after: before }
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === 'function'
 }

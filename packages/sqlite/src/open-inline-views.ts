@@ -1,14 +1,26 @@
 /** Opens the in-line views of an event store: they have seen every event before the first append. */
 
 import type { DatabaseSync } from 'node:sqlite'
-import type { DomainEventEnvelope, ProjectionDefinition } from '@cim/core'
+import {
+  type DomainEventEnvelope,
+  hasErrorCode,
+  InlineCatchUpError,
+  type InlineProjectionError,
+  type ProjectionDefinition,
+  StoreCorruptError,
+} from '@cim/core'
 import type { EventLog } from './event-log.ts'
 import { InlineViews } from './inline-views.ts'
 
 /** Events that a new in-line view takes over in one transaction. */
 const eventsPerCommit = 20_000
 
-/** Makes the tables of in-line views, lets them catch up, and gives them to the log. */
+/**
+ * Makes the tables of in-line views, lets them catch up, and gives them to the log.
+ * @throws {InvalidDefinitionError} when one is given twice, or with other indexes than it was built with
+ * @throws {InlineCatchUpError} when a handler fails on an event that is stored
+ * @throws {StoreCorruptError} when an event that they need cannot be read, or one that they have seen is not there
+ */
 export function openInlineViews(
   database: DatabaseSync,
   log: EventLog,
@@ -16,20 +28,62 @@ export function openInlineViews(
 ): void {
   if (projections.length === 0) return
   const views = inTransaction(database, () => new InlineViews(database, log.path, projections))
-  const { events: stored, position } = log
-  for (let seen = views.checkpoint; seen < position; seen = views.checkpoint) {
-    const events: DomainEventEnvelope[] = []
-    for (const chunk of stored.rows.between(seen, position, eventsPerCommit)) {
-      for (const row of chunk) events.push(stored.toEnvelope(stored.rows.whole(row)))
-    }
-    const reached = events.at(-1)?.position ?? position
-    inTransaction(database, () => {
-      views.project(events)
-      views.flush(reached)
+  views.assertNotBeyond(log.position)
+  while (views.checkpoint < log.position) {
+    const reached = inTransaction(database, () => {
+      const last = takeOver(log, views)
+      views.flush(last)
+      return last
     })
     views.committed(reached)
   }
   log.inlineViews = views
+}
+
+/** One event at a time: however large they are, no more than some are in memory. @returns the position of the last one */
+function takeOver(log: EventLog, views: InlineViews): number {
+  const { rows } = log.events
+  let last = views.checkpoint
+  for (const chunk of rows.between(last, log.position, eventsPerCommit)) {
+    for (const row of chunk) {
+      const event = read(log, last + 1, () => log.events.toEnvelope(rows.whole(row)))
+      project(views, event)
+      last = event.position
+    }
+  }
+  if (last === views.checkpoint) throw missing(log, last + 1)
+  return last
+}
+
+/** What is missing or damaged would be missing in the view for good: it must not be passed over. */
+function read(log: EventLog, position: number, row: () => DomainEventEnvelope): DomainEventEnvelope {
+  let cause: unknown
+  try {
+    const event = row()
+    if (event.position === position) return event
+  } catch (error) {
+    if (!hasErrorCode(error, 'store-corrupt')) throw error
+    cause = error
+  }
+  throw missing(log, position, cause)
+}
+
+function missing({ path }: EventLog, position: number, cause?: unknown): StoreCorruptError {
+  return new StoreCorruptError(
+    `SQLite file ${path}: the event at position ${position} is missing or damaged, and in-line views need it. Keep a copy of ` +
+      'the file, and restore a backup. What can be read is there when the event store is opened without in-line projections.',
+    { cause },
+  )
+}
+
+function project(views: InlineViews, event: DomainEventEnvelope): void {
+  try {
+    views.project([event])
+  } catch (error) {
+    if (!hasErrorCode(error, 'inline-projection')) throw error
+    const { view, cause } = error as InlineProjectionError
+    throw new InlineCatchUpError(view, event, { cause })
+  }
 }
 
 function inTransaction<TResult>(database: DatabaseSync, work: () => TResult): TResult {

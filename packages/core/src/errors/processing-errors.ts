@@ -144,6 +144,7 @@ export class ViewNotReadyError extends CimError {
 export class InlineProjectionError extends CimError {
   override readonly name = 'InlineProjectionError'
   readonly code = 'inline-projection'
+  /** For instance `Balances@2`. */
   readonly view: string
   readonly eventType: string
   readonly aggregateType: string
@@ -161,6 +162,44 @@ export class InlineProjectionError extends CimError {
       options,
     )
     this.view = view
+    this.eventType = event.eventType
+    this.aggregateType = event.aggregateType
+    this.aggregateId = event.aggregateId
+  }
+}
+
+/** An in-line projection that is new, or was left out for a while, could not take an event that is stored. The store is not open. */
+export class InlineCatchUpError extends CimError {
+  override readonly name = 'InlineCatchUpError'
+  readonly code = 'inline-catch-up'
+  /** For instance `Balances@2`. */
+  readonly view: string
+  readonly position: number
+  readonly eventType: string
+  readonly aggregateType: string
+  readonly aggregateId: string
+
+  constructor(
+    view: string,
+    event: {
+      readonly position: number
+      readonly sequence: number
+      readonly eventType: string
+      readonly aggregateType: string
+      readonly aggregateId: string
+    },
+    options: { readonly cause: unknown },
+  ) {
+    const { cause } = options
+    super(
+      `In-line view ${view}: its handler of ${event.eventType} cannot take the event at position ${event.position}, version ` +
+        `${event.sequence} of ${event.aggregateType} ${JSON.stringify(event.aggregateId)} (` +
+        `${cause instanceof Error ? cause.message : String(cause)}). The event store was not opened; its events are as they were. ` +
+        'Mend the handler. Until then, the event store opens without this in-line projection: given again, it takes over what it missed.',
+      options,
+    )
+    this.view = view
+    this.position = event.position
     this.eventType = event.eventType
     this.aggregateType = event.aggregateType
     this.aggregateId = event.aggregateId
