@@ -14,7 +14,9 @@ export {
   type WhenOptions,
 } from './scenarios/given.ts'
 export { givenEvents, type ProjectedViews } from './scenarios/given-events.ts'
+export { type GivenSagaOptions, givenSaga } from './scenarios/given-saga.ts'
 export { type PastEvent, type PastEventOptions, pastEvent } from './scenarios/past-event.ts'
+export type { SagaThen, SagaWhen } from './scenarios/saga-then.ts'
 export { ScenarioError } from './scenarios/scenario-error.ts'
 export { snapshotStoreConformance } from './snapshot-store/snapshot-store-conformance.ts'
 export { viewStoreConformance } from './view-store/view-store-conformance.ts'

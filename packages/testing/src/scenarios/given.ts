@@ -123,7 +123,8 @@ function outcome<TState, TMessages extends AggregateMessages>(
   }
 }
 
-function assertState<TState>(scenario: string, state: TState, expected: StateExpectation<TState>): void {
+/** @throws {ScenarioError} when a state is not as expected */
+export function assertState<TState>(scenario: string, state: TState, expected: StateExpectation<TState>): void {
   if (typeof expected === 'function') {
     if (expected(state)) return
     throw new ScenarioError(`${scenario}: the state is not as expected.\n  actual: ${show(state)}`, expected, state)
