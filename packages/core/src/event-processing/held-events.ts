@@ -7,6 +7,7 @@ import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.t
 import { aggregateKey, type DeadLetterChange, type DeadLetterSequence, type ProcessingFailure } from './dead-letter.ts'
 import type { EventFailure } from './event-processor.ts'
 import { type CheckedFailurePolicy, nextAttemptMs } from './failure-policy.ts'
+import { type AggregatePlace, type HeldChange, isContradicted, reconcile } from './held-change.ts'
 import type { ProgressStore } from './progress-store.ts'
 
 /** What {@link HeldEvents} needs. */
@@ -27,7 +28,7 @@ export class HeldEvents {
   #sequences = new Map<string, DeadLetterSequence>()
   /** The ids of all of these, and perhaps more. */
   #ids = new Set<string>()
-  readonly #changed = new Map<string, AggregateRef>()
+  #changed = new Map<string, HeldChange>()
   /** No attempt is due before: milliseconds since 1970. */
   #dueAt = Number.POSITIVE_INFINITY
 
@@ -47,21 +48,49 @@ export class HeldEvents {
     return this.#changed.size > 0
   }
 
-  /** Reads everything anew. */
+  /** Reads everything anew, and forgets what is not saved. */
   async load(store: ProgressStore): Promise<void> {
+    this.#changed.clear()
+    this.#begin(await this.#read(store))
+  }
+
+  /**
+   * Takes in what others have changed, and keeps what is not saved.
+   * @returns false when the two contradict each other: nothing is taken in then
+   */
+  async takeIn(store: ProgressStore): Promise<boolean> {
+    const sequences = await this.#read(store)
+    const changed = new Map<string, HeldChange>()
+    const now = new Date(this.#options.now()).toISOString()
+    for (const [key, change] of this.#changed) {
+      const before = sequences.get(key)
+      const present = reconcile(change, this.#sequences.get(key), before, now)
+      if (present === isContradicted) return false
+      if (present === undefined) sequences.delete(key)
+      else sequences.set(key, present)
+      changed.set(key, { ...change, before })
+    }
+    this.#changed = changed
+    this.#begin(sequences)
+    return true
+  }
+
+  #begin(sequences: Map<string, DeadLetterSequence>): void {
+    this.#sequences = sequences
+    this.#ids = new Set(Array.from(sequences.values(), ({ aggregateId }) => aggregateId))
+    this.#dueAt = Number.NEGATIVE_INFINITY
+  }
+
+  async #read(store: ProgressStore): Promise<Map<string, DeadLetterSequence>> {
     const sequences = new Map<string, DeadLetterSequence>()
     const { processorName } = this.#options
     for (let after: string | undefined; ; ) {
       const options = after === undefined ? { limit: 1000 } : { limit: 1000, after }
       const page = await store.listDeadLetters(processorName, options)
       for (const sequence of page.sequences) sequences.set(aggregateKey(sequence), sequence)
-      if (page.next === undefined) break
+      if (page.next === undefined) return sequences
       after = page.next
     }
-    this.#sequences = sequences
-    this.#ids = new Set(Array.from(sequences.values(), ({ aggregateId }) => aggregateId))
-    this.#changed.clear()
-    this.#dueAt = Number.NEGATIVE_INFINITY
   }
 
   /** @returns the events whose aggregates are not held back */
@@ -78,7 +107,8 @@ export class HeldEvents {
       const { sequence: toSequence, position: toPosition } = event
       // It may come again after a failed save; then it is counted already.
       if (held === undefined || toSequence <= held.toSequence) continue
-      this.#put({ ...held, toSequence, toPosition, eventCount: held.eventCount + 1 })
+      const behind = { sequence: toSequence, position: toPosition }
+      this.#put({ ...held, toSequence, toPosition, eventCount: held.eventCount + 1 }, behind)
     }
   }
 
@@ -146,8 +176,9 @@ export class HeldEvents {
    */
   advance(sequence: DeadLetterSequence, processed: number, next: AggregatePlace | undefined): void {
     if (next === undefined) {
-      this.#sequences.delete(aggregateKey(sequence))
-      this.#changed.set(aggregateKey(sequence), sequence)
+      const key = aggregateKey(sequence)
+      this.#note(key, sequence)
+      this.#sequences.delete(key)
       return
     }
     this.#put({
@@ -182,7 +213,7 @@ export class HeldEvents {
   /** @returns what has changed since the last save */
   changes(): readonly DeadLetterChange[] {
     if (this.#changed.size === 0) return []
-    return [...this.#changed].map(([key, aggregate]) => {
+    return [...this.#changed].map(([key, { aggregate }]) => {
       const sequence = this.#sequences.get(key)
       return sequence === undefined ? { kind: 'resolve', aggregate } : { kind: 'put', sequence }
     })
@@ -193,12 +224,21 @@ export class HeldEvents {
     this.#changed.clear()
   }
 
-  #put(sequence: DeadLetterSequence): void {
+  /** @param behind the newest event of it, when it comes behind those that were held back before */
+  #put(sequence: DeadLetterSequence, behind?: AggregatePlace): void {
     const key = aggregateKey(sequence)
+    this.#note(key, sequence, behind)
     this.#sequences.set(key, sequence)
     this.#ids.add(sequence.aggregateId)
-    this.#changed.set(key, sequence)
     if (sequence.nextAttemptAt !== undefined) this.#dueAt = Math.min(this.#dueAt, Date.parse(sequence.nextAttemptAt))
+  }
+
+  /** Remembers what is stored, before the first change since the last save. */
+  #note(key: string, aggregate: AggregateRef, behind?: AggregatePlace): void {
+    const known = this.#changed.get(key)
+    if (known !== undefined && (behind === undefined || known.behind !== undefined)) return
+    const before = known === undefined ? this.#sequences.get(key) : known.before
+    this.#changed.set(key, { aggregate, before, behind })
   }
 
   #nextAttempt(error: unknown, attempts: number): Pick<DeadLetterSequence, 'state' | 'nextAttemptAt'> {
@@ -207,12 +247,6 @@ export class HeldEvents {
     if (delayMs === undefined) return { state: 'parked', nextAttemptAt: undefined }
     return { state: 'retrying', nextAttemptAt: new Date(now() + delayMs).toISOString() }
   }
-}
-
-/** Where an event is. */
-export interface AggregatePlace {
-  readonly sequence: number
-  readonly position: number
 }
 
 /** Handlers throw anything: nothing of it may fail here. */

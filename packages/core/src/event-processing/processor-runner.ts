@@ -31,7 +31,9 @@ export class ProcessorRunner {
   #stopping: Promise<void> | undefined
   /** Somebody wants it to look at its progress and its dead letters at once. */
   #isAwaited = false
-  /** How far it was at the last sign of life, when there was more to come. */
+  /** When it last looked whether something has come that there is: milliseconds since 1970. */
+  #lookedAt = 0
+  /** How far it was then, when there was more to come. */
   #lastReached = -1
 
   constructor(options: ProcessorRunnerOptions) {
@@ -218,19 +220,31 @@ export class ProcessorRunner {
       this.#isAwaited = false
       const progress = await this.#lease.renew()
       const head = await this.#options.eventStore.headPosition()
-      const { reached, position } = this.#gauge
       this.#gauge.headIsAt(head)
-      if (head <= position) this.#gauge.forgetFailures()
-      // A wake-up that was lost must not hold anything up for longer than this.
-      if (head > reached && reached === this.#lastReached) return false
-      this.#lastReached = head > reached ? reached : -1
-      if (progress.isPaused) {
+      if (head <= this.#gauge.position) this.#gauge.forgetFailures()
+      await this.#work.takeIn(progress)
+      if (progress.isPaused || this.#isStalled(head)) {
         await this.#work.saveRest()
         return false
       }
-      await this.#work.takeIn(progress)
     }
     await this.#work.retryDue(signal)
     return true
+  }
+
+  /**
+   * A wake-up that was lost must not hold anything up for longer than a sign of life takes to be due twice.
+   * @returns whether there has been more for that long, and nothing has come
+   */
+  #isStalled(head: number): boolean {
+    const { clock, leaseMs } = this.#options
+    const sinceMs = clock.now() - this.#lookedAt
+    // However often it is woken: what has just been asked for may be on its way.
+    if (sinceMs >= 0 && sinceMs < leaseMs / 3) return false
+    this.#lookedAt = clock.now()
+    const { reached } = this.#gauge
+    if (head > reached && reached === this.#lastReached) return true
+    this.#lastReached = head > reached ? reached : -1
+    return false
   }
 }

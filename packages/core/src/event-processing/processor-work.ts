@@ -1,5 +1,6 @@
 /** What the owner of a processor does: processes batches, tries again what is held back, and saves. */
 
+import { hasErrorCode } from '../errors/cim-error.ts'
 import { DeadLettersChangedError } from '../errors/processing-errors.ts'
 import { CheckpointAheadError, StoreCorruptError } from '../errors/store-errors.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
@@ -75,15 +76,17 @@ export class ProcessorWork {
     this.#gauge.begin()
   }
 
-  /** @throws {DeadLettersChangedError} when others have changed the dead letters that unsaved work goes by */
+  /**
+   * Takes in what others have done to the dead letters; what is processed and not saved stays.
+   * @throws {DeadLettersChangedError} when they have discarded what was tried again meanwhile
+   */
   async takeIn(progress: ProcessorProgress): Promise<void> {
-    const revision = this.#progress?.revision ?? 0
+    const { revision, seen } = this.#owned()
     if (progress.revision === revision) return
-    if (this.#gauge.hasUnsaved) {
+    if (!(await this.#held.takeIn(this.#processor.progressStore))) {
       throw new DeadLettersChangedError(progress.processorName, revision, progress.revision)
     }
-    this.#progress = progress
-    await this.#held.load(this.#processor.progressStore)
+    this.#progress = { ...progress, seen }
   }
 
   /** @returns whether all of it is processed: if not, the processor was stopped meanwhile, and the rest comes again */
@@ -121,10 +124,11 @@ export class ProcessorWork {
 
   /** Processes the events of an aggregate that is held back, as far as that goes. */
   async #retry(due: DeadLetterSequence, signal: AbortSignal): Promise<void> {
-    for (let fromVersion = due.fromSequence; ; ) {
+    for (;;) {
+      // Others may have changed it since it was due: each save takes that in.
       const sequence = this.#held.get(due)
       if (sequence === undefined) return
-      const { toSequence: toVersion } = sequence
+      const { fromSequence: fromVersion, toSequence: toVersion } = sequence
       const page = await this.#options.eventStore.loadEvents(due, {
         fromVersion,
         toVersion,
@@ -139,7 +143,8 @@ export class ProcessorWork {
       if (failure === undefined) {
         const behind = { sequence: last.sequence + 1, position: last.position + 1 }
         const next = left ?? (last.sequence < toVersion ? behind : undefined)
-        if (left !== events[0]) this.#held.advance(sequence, upTo(handledUntil, events).length, next)
+        const isNoneHandled = left !== undefined && left === events[0]
+        if (!isNoneHandled) this.#held.advance(sequence, upTo(handledUntil, events).length, next)
       } else {
         this.#tellFailure(failure)
         const before = events.filter((event) => event.sequence < failure.event.sequence)
@@ -148,7 +153,6 @@ export class ProcessorWork {
       // Over a backlog it is saved with everything else: a commit for each attempt would hold up all others.
       if (!this.#gauge.hasUnsaved) await this.#save(this.#gauge.position)
       if (failure !== undefined || left !== undefined || last.sequence >= toVersion) return
-      fromVersion = last.sequence + 1
     }
   }
 
@@ -168,6 +172,21 @@ export class ProcessorWork {
   }
 
   async #save(position: number): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#saveOnce(position)
+      } catch (error) {
+        if (!hasErrorCode(error, 'dead-letters-changed')) throw error
+        // Nothing was saved, and nothing is wrong with what was to be.
+        const before = this.#owned().revision
+        const progress = await this.#lease.renew()
+        if (progress.revision === before) throw error
+        await this.takeIn(progress)
+      }
+    }
+  }
+
+  async #saveOnce(position: number): Promise<void> {
     const { claim } = this.#lease
     const progress = this.#owned()
     const leaseUntil = this.#lease.renewedUntil()
