@@ -107,14 +107,18 @@ export class BuildRunners {
    * @throws {UnknownNameError} when it was dropped meanwhile
    */
   async catchUp({ view, runner }: RunningBuild, signal: AbortSignal | undefined): Promise<number> {
-    const [key, { stopping }] = [viewKey(view), this]
-    const ending = signal === undefined ? stopping : AbortSignal.any([signal, stopping])
+    const [key, ending] = [viewKey(view), this.endOf(signal)]
     const head = await this.#options.eventStore.headPosition()
     await runner.drain({ signal: ending })
     ending.throwIfAborted()
     // A runner that was stopped waits for nothing.
     if (this.#running.get(key)?.runner !== runner) throw this.#unknown(key)
     return head
+  }
+
+  /** @returns a signal of when some work has to end: when its caller gives up, or the application stops */
+  endOf(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.stopping : AbortSignal.any([signal, this.stopping])
   }
 
   /** Nobody reads the build any more: it ends with the last work that needs it. */

@@ -13,6 +13,8 @@ export interface CompareBuildsOptions {
   readonly sampleSize: number
   /** Waits until both have processed everything that is stored now. */
   readonly catchUp: () => Promise<void>
+  /** Ends it between two pages of documents. */
+  readonly signal: AbortSignal
 }
 
 /** What was found. */
@@ -46,18 +48,18 @@ const looks = 5
  * looked at again after both have caught up: only what still differs counts.
  */
 export async function compareBuilds(options: CompareBuildsOptions): Promise<ViewComparison> {
-  const { viewStore, live, other, sampleSize, catchUp } = options
+  const { viewStore, live, other, catchUp } = options
   await catchUp()
   const documents = { live: await viewStore.count(live), other: await viewStore.count(other) }
   const ids = new Set<string>()
   for (const view of [live, other]) {
-    for await (const { id } of sample(viewStore, view, sampleSize)) ids.add(id)
+    for await (const { id } of sample(options, view)) ids.add(id)
   }
   let suspects: readonly string[] = [...ids]
   let found: readonly DocumentDifference[] = []
   for (let look = 1; look <= looks && suspects.length > 0; look++) {
     if (look > 1) await catchUp()
-    found = await differing(viewStore, live, other, suspects)
+    found = await differing(options, suspects)
     suspects = found.map(({ id }) => id)
   }
   return {
@@ -71,10 +73,14 @@ export async function compareBuilds(options: CompareBuildsOptions): Promise<View
 }
 
 /** Every document of a small view; of a large one, so many that lie evenly in it. */
-async function* sample(viewStore: ViewStore, view: ViewDefinition, size: number): AsyncGenerator<ViewRow> {
-  const every = Math.max(1, Math.floor((await viewStore.count(view)) / size))
+async function* sample(
+  { viewStore, sampleSize, signal }: CompareBuildsOptions,
+  view: ViewDefinition,
+): AsyncGenerator<ViewRow> {
+  const every = Math.max(1, Math.floor((await viewStore.count(view)) / sampleSize))
   let index = 0
   for (let afterId: string | undefined; ; ) {
+    signal.throwIfAborted()
     const page = await viewStore.list(view, afterId === undefined ? { limit: pageSize } : { limit: pageSize, afterId })
     for (const row of page) if (index++ % every === 0) yield row
     if (page.length < pageSize) return
@@ -83,13 +89,12 @@ async function* sample(viewStore: ViewStore, view: ViewDefinition, size: number)
 }
 
 async function differing(
-  viewStore: ViewStore,
-  live: ViewDefinition,
-  other: ViewDefinition,
+  { viewStore, live, other, signal }: CompareBuildsOptions,
   ids: readonly string[],
 ): Promise<readonly DocumentDifference[]> {
   const found: DocumentDifference[] = []
   for (let start = 0; start < ids.length; start += pageSize) {
+    signal.throwIfAborted()
     const page = ids.slice(start, start + pageSize)
     const [ofLive, ofOther] = [await viewStore.getMany(live, page), await viewStore.getMany(other, page)]
     for (const id of page) {

@@ -224,6 +224,23 @@ describe('a comparison', () => {
     assert.deepEqual(running(), [key])
   })
 
+  test('ends when its caller gives up, however many documents there are left', async () => {
+    const memory = new MemoryViewStore()
+    const { application, builds, key } = await openRebuilt(balancesOf(1), { viewStore: memory })
+    await using _ = application
+    const leaving = new AbortController()
+    const list = memory.list.bind(memory)
+    let pages = 0
+    memory.list = async (of, options) => {
+      const [row] = await list(of, {})
+      if (++pages === 2) leaving.abort()
+      // Full pages for ever.
+      return Array.from({ length: options?.limit ?? 0 }, () => row ?? assert.fail('There is a document.'))
+    }
+    await assert.rejects(builds.compare(view, key, { signal: leaving.signal }), { name: 'AbortError' })
+    assert.equal(pages, 2)
+  })
+
   test('ends with an error when the build is dropped meanwhile', async () => {
     const memory = new MemoryViewStore()
     const { application, builds, key, states } = await openRebuilt(balancesOf(1), { viewStore: memory })

@@ -146,7 +146,7 @@ export class ViewBuilds {
           const catchUp = async (): Promise<void> => {
             await Promise.all([one, another].map((build) => this.#running.catchUp(build, signal)))
           }
-          return compareBuilds({ viewStore, live, other, sampleSize, catchUp })
+          return compareBuilds({ viewStore, live, other, sampleSize, catchUp, signal: this.#running.endOf(signal) })
         }),
       ),
     )
