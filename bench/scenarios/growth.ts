@@ -25,7 +25,10 @@ Both run in turns, so the ratio says what the size alone does.
 
 - **new**: a store with as many events as *Durable append*, *Commands in process* and *Load of an aggregate* start with.
 - **large**: the large store. What is measured adds to it, so it grows on.
-- **load**: of 300 persons in turns at random; both stores are asked for the same ones. **of anyone**: in the large store
+- **load**: of 300 persons with 100 events each in turns at random; both stores are asked for the same ones. In the new
+  store, too, their last ten events lie among those of 10,000 persons, 127,000 events in all, so that as many pages have to
+  be looked at in both: the new one is smaller, not denser. **nobody else**: against a store that holds nothing but these 300
+  persons, whose last ten events lie close together, in the processor's own caches. **of anyone**: in the large store
   any of its 10,000 persons, whose events lie on a hundred thousand pages; few of them are in the store's page cache of
   32 MiB, and the others have to be read from the file.
 - **raw, large**: a raw loop with its indexes in place (see *Durable append*) over a file with as many events.`,
@@ -98,25 +101,31 @@ async function measureLoadsOf(
   table: ResultTable,
 ): Promise<void> {
   const aggregates = Math.min(settings.aggregates, loadedPersons)
-  await withDatabaseFile(folder, async (path) => {
-    await fillStore({ path, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
-    const few = personIds(aggregates)
-    const all = personIds(settings.aggregates)
-    for (const [source, loads] of [
-      ['events', settings.loads],
-      ['snapshot', settings.loads],
-      ['cache', settings.loads * cacheFactor],
-    ] as const) {
-      say(`loads, ${source}`)
-      const samples = await inRounds(settings.rounds, {
-        fresh: () => loadFromStore(path, few, loads, source),
-        large: () => loadFromStore(largeStore, few, loads, source),
-        anyone: () => loadFromStore(largeStore, all, loads, source),
-      })
-      addPair(table, `load, ${source}`, samples.fresh, samples.large, source !== 'events')
-      addPair(table, `load, ${source}, of anyone`, samples.fresh, samples.anyone, false)
-    }
-  })
+  const few = personIds(aggregates)
+  const all = personIds(settings.aggregates)
+  await withDatabaseFile(folder, (path) =>
+    withDatabaseFile(folder, async (alonePath) => {
+      const spread = { aggregates: settings.aggregates, eventsPerAggregate: 10 }
+      await fillStore({ path, aggregates, eventsPerAggregate: 90, snapshotAt: 90, recent: spread })
+      await fillStore({ path: alonePath, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
+      for (const [source, loads] of [
+        ['events', settings.loads],
+        ['snapshot', settings.loads],
+        ['cache', settings.loads * cacheFactor],
+      ] as const) {
+        say(`loads, ${source}`)
+        const samples = await inRounds(settings.rounds, {
+          fresh: () => loadFromStore(path, few, loads, source),
+          large: () => loadFromStore(largeStore, few, loads, source),
+          anyone: () => loadFromStore(largeStore, all, loads, source),
+          alone: () => loadFromStore(alonePath, few, loads, source),
+        })
+        addPair(table, `load, ${source}`, samples.fresh, samples.large, source !== 'events')
+        addPair(table, `load, ${source}, nobody else`, samples.alone, samples.large, false)
+        addPair(table, `load, ${source}, of anyone`, samples.fresh, samples.anyone, false)
+      }
+    }),
+  )
 }
 
 function addPair(

@@ -13,6 +13,8 @@ export interface FillOptions {
   readonly eventsPerAggregate: number
   /** Each aggregate gets a snapshot at this version; none at 0. */
   readonly snapshotAt: number
+  /** Afterwards, so many events of each of so many aggregates, those above among them, all mixed. */
+  readonly recent?: { readonly aggregates: number; readonly eventsPerAggregate: number }
 }
 
 const groupSize = 1000
@@ -21,11 +23,11 @@ const groupSize = 1000
  * Through the public store alone: every aggregate gets the same number of events, and all of them are mixed at random.
  * @returns when the store is closed
  */
-export async function fillStore({ path, aggregates, eventsPerAggregate, snapshotAt }: FillOptions): Promise<void> {
+export async function fillStore(options: FillOptions): Promise<void> {
+  const { path, aggregates, eventsPerAggregate, snapshotAt, recent } = options
   await using store = new SqliteEventStore({ path })
-  const persons = new Persons(aggregates)
-  const order = Uint32Array.from({ length: aggregates * eventsPerAggregate }, (_, index) => index % aggregates)
-  shuffle(order, seededRandom(2))
+  const persons = new Persons(Math.max(aggregates, recent?.aggregates ?? 0))
+  const order = mixed(aggregates, eventsPerAggregate)
   const loaded = new Map<number, LoadedAggregate>()
   const append = async (index: number): Promise<void> => {
     const { events, version } = await persons.appendTo(store, index)
@@ -38,9 +40,18 @@ export async function fillStore({ path, aggregates, eventsPerAggregate, snapshot
     loaded.set(index, next)
     if (version === snapshotAt) await save(store, next)
   }
-  for (let start = 0; start < order.length; start += groupSize) {
-    await Promise.all(Array.from(order.subarray(start, start + groupSize), append))
+  for (const part of recent === undefined ? [order] : [order, mixed(recent.aggregates, recent.eventsPerAggregate)]) {
+    for (let start = 0; start < part.length; start += groupSize) {
+      await Promise.all(Array.from(part.subarray(start, start + groupSize), append))
+    }
   }
+}
+
+/** @returns the number of each aggregate as often as it has events, at random */
+function mixed(aggregates: number, eventsPerAggregate: number): Uint32Array {
+  const order = Uint32Array.from({ length: aggregates * eventsPerAggregate }, (_, index) => index % aggregates)
+  shuffle(order, seededRandom(2))
+  return order
 }
 
 async function save({ snapshotStore }: SqliteEventStore, { aggregateId, ...snapshot }: LoadedAggregate): Promise<void> {
