@@ -1,5 +1,6 @@
 /** The right of one runner to run its processor, for as long as it shows signs of life. */
 
+import type { Signal } from '../event-store/signal.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
 import type { CheckedRunnerOptions } from './processor-runner-options.ts'
 import type { ProcessorClaim, ProcessorProgress } from './progress-store.ts'
@@ -34,6 +35,30 @@ export class ProcessorLease {
     if (this.#claim === undefined) return undefined
     this.#leaseUntil = now + leaseMs
     return await progressStore.readProgress(processorName)
+  }
+
+  /**
+   * Waits until it is worth while to ask again. What an owner in this process gives back is heard of at once; one in another
+   * process is asked after by and by.
+   * @param wake ends the wait too
+   * @param seen its count, when the processor was asked for
+   */
+  async untilFree(wake: Signal, seen: number): Promise<void> {
+    const { clock, leaseMs, processor } = this.#options
+    const { committed } = processor.progressStore
+    const until = clock.now() + leaseMs / 3
+    for (;;) {
+      const commits = committed.count
+      const progress = await processor.progressStore.readProgress(processor.processorName)
+      const timeoutMs = Math.min(until - clock.now(), leaseMs / 3)
+      if (progress?.owner === undefined || wake.count !== seen || timeoutMs <= 0) return
+      const ending = new AbortController()
+      await Promise.race([
+        wake.wait(seen, { signal: ending.signal, timeoutMs, schedule: clock.schedule }),
+        committed.wait(commits, { signal: ending.signal }),
+      ])
+      ending.abort()
+    }
   }
 
   async #startPosition(): Promise<number> {

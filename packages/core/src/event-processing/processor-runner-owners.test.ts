@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Signal } from '../event-store/signal.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
 import { errorOf, settle, withHooks } from '../sample-account.test.ts'
 import type { ProgressStore } from './progress-store.ts'
@@ -29,7 +30,7 @@ describe('a runner whose clock is set back', () => {
 })
 
 describe('two runners of one processor', () => {
-  test('do not work at once: the other takes over soon after the first gives it back', async () => {
+  test('do not work at once: the other takes over as soon as the first gives it back', async () => {
     const { newRunner, deposit, views, clock } = scene()
     await deposit('a', 2)
     const [one, other] = [newRunner({ leaseMs: 900 }), newRunner({ leaseMs: 900 })]
@@ -41,10 +42,48 @@ describe('two runners of one processor', () => {
     await other.drain()
     await one.stop()
     await deposit('a')
-    await clock.pass(300)
+    await clock.pass(0)
     assert.deepEqual([one.status.state, other.status.state], ['stopped', 'running'])
     assert.deepEqual(await views(), { a: [1, 2, 3] })
     await other.stop()
+  })
+
+  test('the other takes over soon when the first, in another process, gives it back', async () => {
+    const { newRunner, clock, viewStore } = scene()
+    // Nothing is heard of what happens in another process.
+    const progressStore = withHooks<ProgressStore>(viewStore.progressStore, { committed: new Signal() })
+    const one = newRunner({ leaseMs: 900 })
+    const other = newRunner({ leaseMs: 900, views: withHooks<ViewStore>(viewStore, { progressStore }) })
+    await one.start()
+    await clock.pass(0)
+    await other.start()
+    await clock.pass(5000)
+    await one.stop()
+    await clock.pass(300)
+    assert.deepEqual([one.status.state, other.status.state], ['stopped', 'running'])
+    await other.stop()
+  })
+
+  test('the one that waits looks on when the owner commits, and does not ask for the processor each time', async () => {
+    const { newRunner, deposit, clock, viewStore, views } = scene()
+    let asked = 0
+    const progressStore = withHooks<ProgressStore>(viewStore.progressStore, {
+      claimProcessor: async (...request) => {
+        asked++
+        return viewStore.progressStore.claimProcessor(...request)
+      },
+    })
+    const one = newRunner({ leaseMs: 900 })
+    const other = newRunner({ leaseMs: 900, views: withHooks<ViewStore>(viewStore, { progressStore }) })
+    await one.start()
+    await clock.pass(0)
+    await other.start()
+    for (let round = 0; round < 20; round++) {
+      await deposit('a')
+      await clock.pass(0)
+    }
+    assert.deepEqual([asked, (await views()).a?.length], [1, 20])
+    await Promise.all([one.stop(), other.stop()])
   })
 
   test('the other takes over when the first has shown no sign of life for too long, and the first can save no more', async () => {
@@ -190,6 +229,17 @@ test('a runner that is stopped while it starts gives back what it has asked for'
   await runner.stop()
   await starting
   await clock.pass(0)
+  assert.equal((await progressStore.readProgress(processorName))?.owner, undefined)
+})
+
+test('a runner that is told to stop once more after it was told to start again is stopped', async () => {
+  const { newRunner, clock, progressStore } = scene()
+  const runner = newRunner({ startAt: 'now' })
+  await runner.start()
+  const told = [runner.stop(), runner.start(), runner.stop()]
+  await Promise.all(told)
+  await clock.pass(0)
+  assert.equal(runner.status.state, 'stopped')
   assert.equal((await progressStore.readProgress(processorName))?.owner, undefined)
 })
 

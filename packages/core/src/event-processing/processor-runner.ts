@@ -29,6 +29,8 @@ export class ProcessorRunner {
   #loop: Promise<void> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** How often it was told to stop. */
+  #stops = 0
   /** Somebody wants it to look at its progress and its dead letters at once. */
   #isAwaited = false
   /** When it last looked whether something has come that there is: milliseconds since 1970. */
@@ -54,8 +56,10 @@ export class ProcessorRunner {
    * @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store
    */
   async start(): Promise<void> {
+    const stops = this.#stops
     if (this.#stopping !== undefined) await this.#stopping
-    if (this.#abort !== undefined) return
+    // Whoever has asked for a stop since then has the last word.
+    if (this.#abort !== undefined || this.#stops !== stops) return
     const abort = new AbortController()
     this.#abort = abort
     this.#starting = this.#begin()
@@ -79,6 +83,7 @@ export class ProcessorRunner {
    * A reaction ends after the handlers in progress.
    */
   async stop(): Promise<void> {
+    this.#stops++
     this.#stopping ??= this.#stop()
     await this.#stopping
   }
@@ -134,7 +139,8 @@ export class ProcessorRunner {
       try {
         const progress = await this.#ask()
         if (progress === undefined) {
-          await this.#rest(seen, this.#options.leaseMs / 3, signal)
+          if (this.#gauge.state === 'waiting') await this.#lease.untilFree(this.#wake, seen)
+          else await this.#rest(seen, this.#options.leaseMs / 3, signal)
           continue
         }
         await this.#work.begin(progress)
