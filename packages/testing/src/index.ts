@@ -16,6 +16,13 @@ export {
 export { givenEvents, type ProjectedViews } from './scenarios/given-events.ts'
 export { type GivenSagaOptions, givenSaga } from './scenarios/given-saga.ts'
 export { type PastEvent, type PastEventOptions, pastEvent } from './scenarios/past-event.ts'
+export {
+  type Duration,
+  type SagaScenario,
+  type SagaScenarioOptions,
+  type ScenarioStores,
+  sagaScenario,
+} from './scenarios/saga-scenario.ts'
 export type { SagaThen, SagaWhen } from './scenarios/saga-then.ts'
 export { ScenarioError } from './scenarios/scenario-error.ts'
 export { snapshotStoreConformance } from './snapshot-store/snapshot-store-conformance.ts'

@@ -90,8 +90,17 @@ export function tell(run: SagaRun, scenario: string, input: SagaInput): SagaStep
   return { run: { ...run, instance, scheduledAt, inputCount: run.inputCount + 1 }, journal }
 }
 
-/** @returns the run with an event stored, its time that of the event, and whether the event concerns the instance */
-export function store(run: SagaRun, scenario: string, past: PastEvent) {
+/** An event that was stored. */
+export interface StoredEvent {
+  /** Its time is that of the event. */
+  readonly run: SagaRun
+  readonly envelope: DomainEventEnvelope
+  /** Whether the runtime would bring it to the instance. */
+  readonly isConcerned: boolean
+}
+
+/** @throws {ScenarioError} when a function of the saga throws that says which instance is concerned */
+export function store(run: SagaRun, scenario: string, past: PastEvent): StoredEvent {
   const { aggregateType, aggregateId, timestamp, event } = past
   const time = timestamp === undefined ? run.time : Math.max(run.time, Date.parse(timestamp))
   const position = run.events.length + 1
