@@ -1,8 +1,8 @@
-/** A person's work for an organization, from a first day to a last. */
+/** A person's work for an organization, from a first day to a last, and whether HR has been told of it. */
 
-import { defineAggregate, type EntityId, event, reject } from '@cim/core'
+import { defineAggregate, type EntityId, event, type Rejection, reject } from '@cim/core'
 import { z } from 'zod'
-import { calendarDate, line, organizationId, personId, reason } from './schemas.ts'
+import { calendarDate, organizationId, personId, reason, role } from './schemas.ts'
 
 /** What an employment's decisions depend on. */
 export interface EmploymentState {
@@ -12,11 +12,12 @@ export interface EmploymentState {
   readonly role?: string
   readonly startDate?: string
   readonly endDate?: string
+  /** How far HR has been told of it; nobody has asked for that when left out. */
+  readonly hrNotification?: 'Requested' | 'Escalated' | 'Confirmed'
 }
 
 const initialState: EmploymentState = { status: 'NotStarted' }
 const parties = { personId, organizationId }
-const role = line(200)
 
 /**
  * An employment covers a day when `startDate <= day < endDate`: the end date is the first day without it, so that one
@@ -27,12 +28,26 @@ export const employment = defineAggregate('Employment', {
   events: {
     EmploymentStarted: z.object({ ...parties, role, startDate: calendarDate }),
     // Names the parties again: who reads that an employment has ended wants to know whose.
-    EmploymentEnded: z.object({ ...parties, endDate: calendarDate, reason }),
+    EmploymentEnded: z.object({
+      ...parties,
+      endDate: calendarDate,
+      reason,
+      /** HR has been told of the employment, or is going to be: it is to be told of the end too. */
+      isKnownToHR: z.boolean().optional(),
+    }),
+    HRNotificationRequested: z.object({ ...parties, role, startDate: calendarDate }),
+    HRNotificationEscalated: z.object(parties),
+    HRNotified: z.object(parties),
   },
   commands: {
     /** Person and organization are not looked up: they are decided on elsewhere, and may become known later. */
     StartEmployment: z.strictObject({ ...parties, role, startDate: calendarDate }),
     EndEmployment: z.strictObject({ endDate: calendarDate, reason }),
+    /** Asks for HR to be told of the employment. The reaction HRNotifier does that, and confirms it. */
+    NotifyHR: z.strictObject({}),
+    EscalateHRNotification: z.strictObject({}),
+    /** Says that HR knows. Somebody who has called them can send it too. */
+    ConfirmHRNotification: z.strictObject({}),
   },
   initialState,
   decide: {
@@ -41,17 +56,57 @@ export const employment = defineAggregate('Employment', {
         ? [event('EmploymentStarted', data)]
         : reject('employment-started', `This employment started on ${state.startDate} already.`),
     EndEmployment: (state, { data }) => {
-      const { status, personId, organizationId, startDate, endDate } = state
-      if (status === 'Ended') return reject('employment-ended', `This employment ended on ${endDate} already.`)
-      if (personId === undefined || organizationId === undefined || startDate === undefined)
-        return reject('employment-not-found', 'There is no such employment. Check the id, or start it first.')
+      const terms = termsOf(state)
+      if (terms === undefined) return notFound
+      if (state.status === 'Ended') return refusalOfEnded(state)
+      const { personId, organizationId, startDate } = terms
       if (data.endDate < startDate)
         return reject('end-before-start', `The end date, ${data.endDate}, lies before the start, ${startDate}.`)
-      return [event('EmploymentEnded', { personId, organizationId, ...data })]
+      const ended = { personId, organizationId, ...data }
+      return [event('EmploymentEnded', state.hrNotification === undefined ? ended : { ...ended, isKnownToHR: true })]
+    },
+    NotifyHR: (state) => {
+      const terms = termsOf(state)
+      if (terms === undefined) return notFound
+      if (state.status === 'Ended') return refusalOfEnded(state)
+      return state.hrNotification === undefined ? [event('HRNotificationRequested', terms)] : []
+    },
+    EscalateHRNotification: (state) => {
+      const terms = termsOf(state)
+      if (terms === undefined) return notFound
+      const { personId, organizationId } = terms
+      if (state.hrNotification === undefined) return reject('hr-not-asked', 'Nobody has asked for HR to be told of it.')
+      return state.hrNotification === 'Requested'
+        ? [event('HRNotificationEscalated', { personId, organizationId })]
+        : []
+    },
+    ConfirmHRNotification: (state) => {
+      const terms = termsOf(state)
+      if (terms === undefined) return notFound
+      const { personId, organizationId } = terms
+      return state.hrNotification === 'Confirmed' ? [] : [event('HRNotified', { personId, organizationId })]
     },
   },
   apply: {
     EmploymentStarted: (_, { data }) => ({ status: 'Started', ...data }),
     EmploymentEnded: (state, { data }) => ({ ...state, status: 'Ended', endDate: data.endDate }),
+    HRNotificationRequested: (state) => ({ ...state, hrNotification: 'Requested' }),
+    HRNotificationEscalated: (state) => ({ ...state, hrNotification: 'Escalated' }),
+    HRNotified: (state) => ({ ...state, hrNotification: 'Confirmed' }),
   },
 })
+
+/** @returns what was agreed when it started, undefined when it has not */
+function termsOf({ personId, organizationId, role, startDate }: EmploymentState) {
+  if (personId === undefined || organizationId === undefined || role === undefined || startDate === undefined) return
+  return { personId, organizationId, role, startDate }
+}
+
+const notFound: Rejection = reject(
+  'employment-not-found',
+  'There is no such employment. Check the id, or start it first.',
+)
+
+function refusalOfEnded({ endDate }: EmploymentState): Rejection {
+  return reject('employment-ended', `This employment ended on ${endDate} already.`)
+}

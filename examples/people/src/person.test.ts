@@ -1,6 +1,7 @@
 import { describe, test } from 'node:test'
 import { event } from '@cim/core'
 import { given } from '@cim/testing'
+import { organization } from './organization.ts'
 import { person } from './person.ts'
 
 const legalName = { full: 'Ada Lovelace' }
@@ -48,6 +49,13 @@ describe('creating a person', () => {
   test('a birth date may be known from the beginning', () => {
     const data = { legalName: 'Ada Lovelace', dateOfBirth: '1815-12-10' }
     given(person).when('CreatePerson', data).thenState({ status: 'Active', dateOfBirth: '1815-12-10' })
+  })
+
+  test('the event says what the person is hired for', () => {
+    const hiring = { organizationId: organization.id('works'), role: 'Analyst', startDate: '2026-07-01' }
+    given(person)
+      .when('CreatePerson', { legalName: 'Ada Lovelace', hiring })
+      .thenEvents([event('PersonCreated', { legalName, hiring })])
   })
 
   test('a person is created once', () => {
@@ -127,6 +135,24 @@ describe('death', () => {
     deceased.when('RecordDeath', { dateOfDeath: '1852-11-28' }).thenRejected('person-deceased')
     deceased.when('ReactivatePerson', { reason }).thenRejected('person-deceased')
     deceased.when('MergePersons', merge).thenRejected('person-deceased')
+  })
+})
+
+describe('informing a person', () => {
+  const news = { about: 'hiring', reason: 'Out of money.' } as const
+
+  test('is recorded for the active and the inactive, and changes nothing else', () => {
+    active
+      .when('InformPerson', news)
+      .thenEvents([event('PersonInformed', news)])
+      .thenState({ status: 'Active' })
+    inactive.when('InformPerson', news).thenState({ status: 'Inactive' })
+  })
+
+  test('is refused when there is nobody to inform', () => {
+    given(person).when('InformPerson', news).thenRejected('person-not-found')
+    deceased.when('InformPerson', news).thenRejected('person-deceased')
+    gone.when('InformPerson', news).thenRejected('person-merged')
   })
 })
 

@@ -3,7 +3,7 @@
 import { canonicalJson, defineAggregate, event, type Rejection, reject } from '@cim/core'
 import { z } from 'zod'
 import { type PersonName, personName, personNameInput, toPersonName } from './person-name.ts'
-import { calendarDate, dayOf, personId, reason } from './schemas.ts'
+import { calendarDate, dayOf, organizationId, personId, reason, role } from './schemas.ts'
 
 /** Deceased and Merged are final. */
 export type PersonStatus = 'NotCreated' | 'Active' | 'Inactive' | 'Deceased' | 'Merged'
@@ -21,9 +21,18 @@ export interface PersonState {
 
 const initialState: PersonState = { status: 'NotCreated' }
 
+/** What a person is created for: the saga HiringProcess sees to the employment. */
+const hiring = z.strictObject({ organizationId, role, startDate: calendarDate })
+/** What a person is told. A hiring: that it came to nothing. */
+const news = { about: z.enum(['hiring']), reason }
+
 export const person = defineAggregate('Person', {
   events: {
-    PersonCreated: z.object({ legalName: personName, dateOfBirth: calendarDate.optional() }),
+    PersonCreated: z.object({
+      legalName: personName,
+      dateOfBirth: calendarDate.optional(),
+      hiring: hiring.optional(),
+    }),
     NameUpdated: z.object({ legalName: personName }),
     EmailChanged: z.object({ newEmail: z.string() }),
     BirthDateSet: z.object({ dateOfBirth: calendarDate }),
@@ -31,9 +40,14 @@ export const person = defineAggregate('Person', {
     PersonDeactivated: z.object({ reason }),
     PersonReactivated: z.object({ reason }),
     PersonMergedInto: z.object({ targetId: personId, reason }),
+    PersonInformed: z.object(news),
   },
   commands: {
-    CreatePerson: z.strictObject({ legalName: personNameInput, dateOfBirth: calendarDate.optional() }),
+    CreatePerson: z.strictObject({
+      legalName: personNameInput,
+      dateOfBirth: calendarDate.optional(),
+      hiring: hiring.optional(),
+    }),
     UpdateName: z.strictObject({ legalName: personNameInput }),
     ChangeEmail: z.strictObject({ newEmail: z.email().max(254) }),
     SetBirthDate: z.strictObject({ dateOfBirth: calendarDate }),
@@ -45,13 +59,14 @@ export const person = defineAggregate('Person', {
      * does not change. Naming the source once more guards against the classic mistake of swapping the two.
      */
     MergePersons: z.strictObject({ sourceId: personId, targetId: personId, reason }),
+    InformPerson: z.strictObject(news),
   },
   initialState,
   decide: {
-    CreatePerson: (state, { data: { legalName, dateOfBirth } }, { now }) => {
+    CreatePerson: (state, { data }, { now }) => {
       if (state.status !== 'NotCreated') return reject('person-exists', 'This person exists already.')
-      const data = { legalName: toPersonName(legalName), dateOfBirth }
-      return refusalOfFutureBirth(dateOfBirth, now) ?? [event('PersonCreated', data)]
+      const created = event('PersonCreated', { ...data, legalName: toPersonName(data.legalName) })
+      return refusalOfFutureBirth(data.dateOfBirth, now) ?? [created]
     },
     UpdateName: (state, { data }) => {
       const legalName = toPersonName(data.legalName)
@@ -86,9 +101,10 @@ export const person = defineAggregate('Person', {
       if (sourceId === targetId) return reject('self-merge', 'A person cannot be merged into itself.')
       return refusalUnlessLiving(state) ?? [event('PersonMergedInto', { targetId, reason })]
     },
+    InformPerson: (state, { data }) => refusalUnlessLiving(state) ?? [event('PersonInformed', data)],
   },
   apply: {
-    PersonCreated: (_, { data }) => ({ status: 'Active', ...data }),
+    PersonCreated: (_, { data: { hiring: _hiring, ...data } }) => ({ status: 'Active', ...data }),
     NameUpdated: (state, { data }) => ({ ...state, ...data }),
     EmailChanged: (state, { data }) => ({ ...state, email: data.newEmail }),
     BirthDateSet: (state, { data }) => ({ ...state, ...data }),
@@ -96,6 +112,7 @@ export const person = defineAggregate('Person', {
     PersonDeactivated: (state) => ({ ...state, status: 'Inactive' }),
     PersonReactivated: (state) => ({ ...state, status: 'Active' }),
     PersonMergedInto: (state, { data }) => ({ ...state, status: 'Merged', mergedInto: data.targetId }),
+    PersonInformed: (state) => state,
   },
 })
 

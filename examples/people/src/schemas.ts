@@ -14,8 +14,21 @@ export function line(maxLength: number): z.ZodString {
 // Neither control characters nor halves of surrogate pairs.
 const plainText = /^[^\p{Cc}\p{Cs}]*$/u
 
+/**
+ * Makes a line of any text, such as the message of an error: what a {@link line} cannot hold becomes a space.
+ * @param maxLength the line has so many characters (UTF-16 code units) at most
+ * @returns `-` when nothing is left
+ */
+export function toLine(text: string, maxLength: number): string {
+  const whole = text.normalize('NFC').slice(0, maxLength)
+  return whole.replace(/[\p{Cc}\p{Cs}]+/gu, ' ').trim() || '-'
+}
+
 /** Why something is done, in the words of whoever does it. */
 export const reason: z.ZodString = line(500)
+
+/** What somebody does in an organization. */
+export const role: z.ZodString = line(200)
 
 /** A day without time or time zone, `YYYY-MM-DD`; strings of this form sort as the days do. */
 export const calendarDate: z.ZodISODate = z.iso.date()
