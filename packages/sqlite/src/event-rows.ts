@@ -59,12 +59,11 @@ export class EventRows {
   *at(positions: readonly number[]): RowChunks {
     for (let start = 0; start < positions.length; start += rowsPerCall) {
       const rows = fetch(this.#statements.selectAt, toJson(positions, start))
-      const isWhole = rows.length === Math.min(rowsPerCall, positions.length - start)
-      const missing = isWhole
-        ? -1
-        : positions.findIndex((position, at) => at >= start && rows[at - start]?.[0] !== position)
-      yield isWhole ? rows : rows.slice(0, missing - start)
-      if (!isWhole) throw missingEvent(this.#path, positions[missing] ?? 0)
+      if (rows.length < Math.min(rowsPerCall, positions.length - start)) {
+        const missing = positions.slice(start).find((position, index) => rows[index]?.[0] !== position)
+        throw missingEvent(this.#path, missing ?? 0)
+      }
+      yield rows
     }
   }
 

@@ -129,7 +129,7 @@ export const eventStoreMigrations: readonly Migration[] = [
     `,
   },
   {
-    // Fewer columns: each one of each row takes time to read. The decision record 0012 has the figures.
+    // Fewer columns: each one of each row takes time to read. See docs/decisions/0012.
     version: 3,
     sql: `
       ALTER TABLE events RENAME TO events_before;
