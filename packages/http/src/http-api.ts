@@ -14,6 +14,7 @@ import { aggregateRoutes } from './routes/aggregate-routes.ts'
 import { commandRoute } from './routes/command-route.ts'
 import { eventRoute } from './routes/event-route.ts'
 import { queryRoute } from './routes/query-route.ts'
+import { queuedCommandRoute } from './routes/queued-command-route.ts'
 import { healthRoute, indexRoute, metricsRoute, readinessRoute } from './routes/service-routes.ts'
 import { SseStreams } from './routes/sse-streams.ts'
 
@@ -57,7 +58,8 @@ function routesOf(options: CheckedHttpApiOptions, metrics: Metrics): readonly Ro
     options.onError(error, { errorId: crypto.randomUUID(), method: 'GET', route })
   const streams = new SseStreams({ metrics, heartbeatMs, maxStreams, onError, stopping })
   return [
-    commandRoute(application, maxBodyBytes, metrics),
+    commandRoute(application, maxBodyBytes, metrics, stopping),
+    queuedCommandRoute(application, stopping),
     queryRoute(application, metrics, streams, stopping),
     ...aggregateRoutes(application),
     eventRoute(application.eventStore, streams),

@@ -56,7 +56,16 @@ async function applicationLines(application: Application): Promise<readonly stri
   return [
     ...gauge('cim_event_store_up', 'Whether the event store answers.', head === undefined ? 0 : 1),
     ...(head === undefined ? [] : gauge('cim_event_store_head_position', 'The position of the newest event.', head)),
+    ...queueLines(application),
     ...(await processorLines(application, head)),
+  ]
+}
+
+function queueLines({ commandQueue }: Application): readonly string[] {
+  const { depth, oldestPendingMs } = commandQueue.status
+  return [
+    ...gauge('cim_command_queue_depth', 'Queued commands that are not finished.', depth),
+    ...gauge('cim_command_queue_oldest_seconds', 'How long the oldest of them has waited.', oldestPendingMs / 1000),
   ]
 }
 

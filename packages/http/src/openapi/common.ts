@@ -147,6 +147,8 @@ export const parameters: Readonly<Record<string, object>> = {
   IdempotencyKey: headerParameter('Idempotency-Key', 'The command id: sent again, it gives the first acknowledgment.'),
   IfMatch: headerParameter('If-Match', 'The version that the sender has seen, in quotes; "0": must not exist yet.'),
   CorrelationId: headerParameter('X-Correlation-ID', 'One id for all that the command causes.'),
+  Prefer: headerParameter('Prefer', '`respond-async`: queue the command; with `wait=n`, wait for it up to n seconds.'),
+  PreferWait: headerParameter('Prefer', '`wait=n`: wait for the final acknowledgment up to n seconds.'),
   LastEventId: headerParameter('Last-Event-ID', 'Resumes a live stream after this position.'),
 }
 

@@ -1,6 +1,7 @@
 /** The paths that are the same for every application. */
 
 import type { Application } from '@cim/core'
+import { maxWaitMs } from '../routes/query-route.ts'
 import { jsonResponse, parameterRef, problemResponses, queryParameter } from './common.ts'
 import { refTo } from './schemas.ts'
 
@@ -12,7 +13,7 @@ const reading = ['validation', 'bad-request', 'unauthenticated', 'internal', 'st
 
 /** @returns paths by name */
 export function generalPaths(application: Application): Readonly<Record<string, object>> {
-  return { ...aggregatePaths([...application.aggregates.keys()]), ...eventPaths(), ...servicePaths() }
+  return { ...queuePaths(), ...aggregatePaths([...application.aggregates.keys()]), ...eventPaths(), ...servicePaths() }
 }
 
 function aggregatePaths(aggregateTypes: readonly string[]): Readonly<Record<string, object>> {
@@ -50,6 +51,28 @@ function aggregatePaths(aggregateTypes: readonly string[]): Readonly<Record<stri
     '/aggregates/{aggregateType}/{aggregateId}': { get: state },
     '/aggregates/{aggregateType}/{aggregateId}/events': { get: history },
   }
+}
+
+function queuePaths(): Readonly<Record<string, object>> {
+  const get = {
+    operationId: 'getAcknowledgment',
+    tags: ['Commands'],
+    summary: 'What has become of a command that was answered Pending.',
+    parameters: [
+      { name: 'commandId', in: 'path', required: true, schema: text },
+      queryParameter('wait', 'How long to wait for the final acknowledgment, in milliseconds; 0 when left out.', {
+        ...whole,
+        maximum: maxWaitMs,
+      }),
+      parameterRef('PreferWait'),
+    ],
+    responses: {
+      200: jsonResponse('Finished: Accepted or Rejected.', refTo('CommandAcknowledgment')),
+      202: jsonResponse('Pending still.', refTo('CommandAcknowledgment')),
+      ...problemResponses([...reading, 'unknown-command-id', 'stopping']),
+    },
+  }
+  return { '/commands/{commandId}': { get } }
 }
 
 function eventPaths(): Readonly<Record<string, object>> {

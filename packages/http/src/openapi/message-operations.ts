@@ -20,6 +20,12 @@ const acknowledgmentHeaders = {
   'X-Correlation-ID': { description: 'The correlation id.', schema: { type: 'string' } },
 }
 
+const pendingHeaders = {
+  Location: { description: 'Where to ask for its final acknowledgment.', schema: { type: 'string' } },
+  'Preference-Applied': { description: 'What was preferred and done.', schema: { type: 'string' } },
+  'X-Correlation-ID': acknowledgmentHeaders['X-Correlation-ID'],
+}
+
 /** @returns paths by name */
 export function commandPaths(definition: AggregateDefinition): readonly (readonly [string, object])[] {
   return Object.keys(definition.commands).map((commandType) => [
@@ -46,11 +52,11 @@ function commandOperation(aggregateType: string, commandType: string): object {
   return {
     operationId: commandType,
     tags: [aggregateType],
-    parameters: ['IdempotencyKey', 'IfMatch', 'CorrelationId'].map(parameterRef),
+    parameters: ['IdempotencyKey', 'IfMatch', 'CorrelationId', 'Prefer'].map(parameterRef),
     requestBody: { required: true, content: { 'application/json': { schema } } },
     responses: {
       200: jsonResponse('Accepted: done and durable.', acknowledgment, acknowledgmentHeaders),
-      202: jsonResponse('Pending: durable, and will be decided later.', acknowledgment, acknowledgmentHeaders),
+      202: jsonResponse('Pending: durable, and will be executed later.', acknowledgment, pendingHeaders),
       422: jsonResponse('Rejected by a business rule.', acknowledgment, acknowledgmentHeaders),
       ...problemResponses([
         'validation',
@@ -66,6 +72,7 @@ function commandOperation(aggregateType: string, commandType: string): object {
         'payload-too-large',
         'unsupported-media-type',
         'internal',
+        'command-queue-full',
         'stopping',
         'store-closed',
         'store-full',

@@ -77,6 +77,12 @@ test('what the service answers fits the schemas that the document gives for it',
   const { json: document } = await service.send('/openapi.json')
   const ajv = schemasIn(document)
   const person = { aggregateId: 'ada', data: { legalName: 'Ada' } }
+  const queued = await service.command('CreatePerson', person, { Prefer: 'respond-async', 'Idempotency-Key': 'c-1' })
+  assert.equal(queued.status, 202)
+  assertFits(ajv, 'post', '/commands/CreatePerson', queued)
+  for (const path of ['/commands/c-1', '/commands/c-1?wait=15000', '/commands/c-2', '/commands/c-1?wait=x']) {
+    assertFits(ajv, 'get', '/commands/{commandId}', await service.send(path))
+  }
   const examples: readonly (readonly [path: string, answer: ReturnType<typeof service.send>])[] = [
     ['/commands/CreatePerson', service.command('CreatePerson', { data: { legalName: 'Grace' } })],
     ['/commands/CreatePerson', service.command('CreatePerson', person)],

@@ -1,6 +1,12 @@
 /** Errors as problem documents. */
 
-import { type HistoricalViewError, isCimError, type ValidationError, type VersionMismatchError } from '@cim/core'
+import {
+  type CommandQueueFullError,
+  type HistoricalViewError,
+  isCimError,
+  type ValidationError,
+  type VersionMismatchError,
+} from '@cim/core'
 import type { Reply } from '../reply.ts'
 import type { HttpRequestError } from './http-errors.ts'
 import { type ProblemKind, problemKinds } from './problem-kinds.ts'
@@ -61,6 +67,8 @@ function membersOf(code: string, error: unknown): Readonly<Record<string, unknow
       const { view, position } = error as HistoricalViewError
       return { view, position }
     }
+    case 'command-queue-full':
+    case 'unknown-command-id':
     case 'consistency-timeout':
     case 'view-not-ready':
     case 'payload-too-large':
@@ -75,6 +83,8 @@ function headersOf(code: string, error: unknown): Readonly<Record<string, string
   switch (code) {
     case 'unauthenticated':
       return { 'www-authenticate': 'Bearer realm="cim"' }
+    case 'command-queue-full':
+      return { 'retry-after': String(Math.ceil((error as CommandQueueFullError).retryAfterMs / 1000)) }
     case 'version-mismatch':
       return { etag: `"${(error as VersionMismatchError).actualVersion}"` }
     default:

@@ -20,6 +20,7 @@ export function indexRoute(application: Application, title: string, version: str
     aggregateTypes: [...application.aggregates.keys()].sort(),
     paths: [
       '/commands/{commandType}',
+      '/commands/{commandId}',
       '/queries/{queryType}',
       '/aggregates/{aggregateType}/{aggregateId}',
       '/aggregates/{aggregateType}/{aggregateId}/events',

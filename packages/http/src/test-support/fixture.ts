@@ -29,7 +29,8 @@ export async function startApplication(options?: Partial<ApplicationOptions>): P
 }
 
 /** Options of {@link serve}. */
-export type ServeOptions = Partial<HttpServerOptions> & Pick<Partial<ApplicationOptions>, 'authorize' | 'processors'>
+export type ServeOptions = Partial<HttpServerOptions> &
+  Pick<Partial<ApplicationOptions>, 'authorize' | 'commandQueue' | 'processors'>
 
 /** The application behind a real socket on a free port. */
 export class Service implements AsyncDisposable {
@@ -77,9 +78,10 @@ export class Service implements AsyncDisposable {
 
 /** Serves the application on a free port. */
 export async function serve(options?: ServeOptions): Promise<Service> {
-  const { authorize, processors, ...serverOptions } = options ?? {}
+  const { authorize, commandQueue, processors, ...serverOptions } = options ?? {}
   const { application, eventStore } = await startApplication({
     ...(authorize === undefined ? undefined : { authorize }),
+    ...(commandQueue === undefined ? undefined : { commandQueue }),
     ...(processors === undefined ? undefined : { processors }),
   })
   const faults: unknown[] = []
