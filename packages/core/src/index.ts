@@ -53,6 +53,7 @@ export {
   LateChangeError,
   ProcessorOwnedError,
   StaleOwnerError,
+  StopGivenUpError,
   TooManyDeadLettersError,
   ViewLiveError,
   ViewNotReadyError,
@@ -108,7 +109,7 @@ export { classifyFailure, type FailureKind, type FailurePolicy } from './event-p
 export { type InSequenceOptions, inSequence } from './event-processing/in-sequence.ts'
 export { ProcessorRunner } from './event-processing/processor-runner.ts'
 export type { ProcessorRunnerOptions } from './event-processing/processor-runner-options.ts'
-export type { ProcessorStatus } from './event-processing/processor-status.ts'
+export type { ProcessorStatus, ProcessorStep } from './event-processing/processor-status.ts'
 export type {
   ClaimRequest,
   DeadLetterCounts,

@@ -46,6 +46,28 @@ export class ProcessorOwnedError extends CimError {
   }
 }
 
+/** Nobody waits any longer for the processor to stop. It was told to, and does so as soon as what it waits for ends. */
+export class StopGivenUpError extends CimError {
+  override readonly name = 'StopGivenUpError'
+  readonly code = 'stop-given-up'
+  readonly processor: string
+
+  /** @param waitingFor what keeps it, and since when; undefined when that cannot be told */
+  constructor(
+    processor: string,
+    waitingFor: { readonly step: string; readonly since: string } | undefined,
+    options?: ErrorOptions,
+  ) {
+    const step = waitingFor === undefined ? 'something' : `'${waitingFor.step}', since ${waitingFor.since}`
+    super(
+      `Processor ${processor} was told to stop and has not stopped yet: it waits for ${step}. Look at its stores and its handlers, ` +
+        'then wait again, or end the process. Another runner can take it over once its claim has run out.',
+      options,
+    )
+    this.processor = processor
+  }
+}
+
 /** So many aggregates cannot be processed that something general must be wrong. The processor waits and tries again. */
 export class TooManyDeadLettersError extends CimError {
   override readonly name = 'TooManyDeadLettersError'

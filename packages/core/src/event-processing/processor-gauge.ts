@@ -6,7 +6,7 @@ import { Signal } from '../event-store/signal.ts'
 import type { Clock } from './clock.ts'
 import type { EventFailure } from './event-processor.ts'
 import { EventRate } from './event-rate.ts'
-import type { ProcessorStatus } from './processor-status.ts'
+import type { ProcessorStatus, ProcessorStep } from './processor-status.ts'
 
 /** Knows where one processor is, and what it has met with. */
 export class ProcessorGauge {
@@ -27,6 +27,7 @@ export class ProcessorGauge {
   /** An event has failed since the last save. */
   #hasFailed = false
   #lastError: string | undefined
+  #step: { readonly step: ProcessorStep; readonly since: number } | undefined
 
   constructor(processorName: string, clock: Clock) {
     this.#processorName = processorName
@@ -62,6 +63,7 @@ export class ProcessorGauge {
 
   status(heldSequences: number): ProcessorStatus {
     const now = this.#clock.now()
+    const step = this.#step
     const lagEvents = Math.max(0, this.#headPosition - this.#position)
     return {
       processorName: this.#processorName,
@@ -77,6 +79,17 @@ export class ProcessorGauge {
       failedAttempts: this.#failedAttempts,
       lastError: this.#lastError,
       heldSequences,
+      waitingFor: step && { step: step.step, since: new Date(step.since).toISOString() },
+    }
+  }
+
+  /** Shows what is waited for, and since when, as long as the work takes. */
+  async during<TResult>(step: ProcessorStep, work: () => Promise<TResult>): Promise<TResult> {
+    this.#step = { step, since: this.#clock.now() }
+    try {
+      return await work()
+    } finally {
+      this.#step = undefined
     }
   }
 

@@ -13,6 +13,7 @@ export class ProcessorLease {
   readonly #owner: string = newOwner()
   #claim: ProcessorClaim | undefined
   #leaseUntil = 0
+  #isLetGo = false
 
   constructor(options: CheckedRunnerOptions) {
     this.#options = options
@@ -29,6 +30,7 @@ export class ProcessorLease {
   async ask(): Promise<ProcessorProgress | undefined> {
     const { processorName, progressStore } = this.#options.processor
     const { clock, leaseMs } = this.#options
+    this.#isLetGo = false
     const now = clock.now()
     const request = { owner: this.#owner, now, leaseMs, startPosition: await this.#startPosition() }
     this.#claim = await progressStore.claimProcessor(processorName, request)
@@ -86,6 +88,11 @@ export class ProcessorLease {
     this.#leaseUntil = leaseUntil
   }
 
+  /** Nobody waits for the work any longer: it no longer keeps the processor from others. */
+  letGo(): void {
+    this.#isLetGo = true
+  }
+
   async giveBack(): Promise<void> {
     const claim = this.#claim
     this.#claim = undefined
@@ -115,7 +122,7 @@ export class ProcessorLease {
     const beat = (): void => {
       cancel = clock.schedule(() => {
         // When it fails, the save will fail too.
-        this.renew().catch(() => undefined)
+        if (!this.#isLetGo) this.renew().catch(() => undefined)
         beat()
       }, leaseMs / 3)
     }

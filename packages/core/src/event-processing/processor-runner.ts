@@ -1,9 +1,11 @@
 /** Runs one event processor from its checkpoint on, until it is stopped. */
 
 import { hasErrorCode } from '../errors/cim-error.ts'
+import { StopGivenUpError } from '../errors/processing-errors.ts'
 import { Signal } from '../event-store/signal.ts'
 import { Arrivals } from './arrivals.ts'
 import type { EventProcessor } from './event-processor.ts'
+import { orAborted } from './or-aborted.ts'
 import { ProcessorGauge } from './processor-gauge.ts'
 import { ProcessorLease } from './processor-lease.ts'
 import {
@@ -66,7 +68,7 @@ export class ProcessorRunner {
     try {
       await this.#starting
     } catch (error) {
-      await this.#lease.giveBack()
+      await this.#giveBack()
       this.#abort = undefined
       throw error
     } finally {
@@ -81,11 +83,20 @@ export class ProcessorRunner {
   /**
    * Ends the batch under way as early as the processor can, saves what is handled, gives the processor back and stops.
    * A reaction ends after the handlers in progress.
+   * @param options a signal to wait no longer: for a store that never answers, see `waitingFor` in {@link ProcessorRunner.status}
+   * @throws {StopGivenUpError} when the signal aborts first. It stops once it can; until then its claim is not renewed, so that
+   *   another runner can take it over.
    */
-  async stop(): Promise<void> {
+  async stop({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
     this.#stops++
     this.#stopping ??= this.#stop()
-    await this.#stopping
+    try {
+      await orAborted(this.#stopping, signal)
+    } catch (cause) {
+      if (signal?.aborted !== true) throw cause
+      this.#lease.letGo()
+      throw new StopGivenUpError(this.processor.processorName, this.status.waitingFor, { cause })
+    }
   }
 
   async #stop(): Promise<void> {
@@ -98,7 +109,7 @@ export class ProcessorRunner {
     }
     await this.#loop
     // Stopped while it started, it may have asked for the processor already.
-    await this.#lease.giveBack()
+    await this.#giveBack()
     this.#abort = undefined
     this.#loop = undefined
     this.#stopping = undefined
@@ -117,7 +128,7 @@ export class ProcessorRunner {
    * @throws the signal's reason
    */
   async drain({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const head = await this.#options.eventStore.headPosition()
+    const head = await orAborted(this.#options.eventStore.headPosition(), signal)
     const { moved } = this.#gauge
     for (;;) {
       signal?.throwIfAborted()
@@ -149,24 +160,28 @@ export class ProcessorRunner {
         if (!signal.aborted || error !== signal.reason) await this.#recover(error, signal)
       }
     }
-    await this.#lease.giveBack()
+    await this.#giveBack()
   }
 
   /** @returns the progress of the processor when this runner has it */
   async #ask(): Promise<ProcessorProgress | undefined> {
     const { processorName, progressStore } = this.processor
-    const known = await progressStore.readProgress(processorName)
+    const known = await this.#gauge.during('claim', () => progressStore.readProgress(processorName))
     if (known?.isPaused === true) {
-      await this.#lease.giveBack()
+      await this.#giveBack()
       this.#gauge.rest('paused')
       return undefined
     }
-    const progress = await this.#lease.ask()
+    const progress = await this.#gauge.during('claim', () => this.#lease.ask())
     if (progress === undefined) {
       this.#gauge.ownerIsAt(known?.position ?? 0)
       this.#gauge.rest('waiting')
     }
     return progress
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#gauge.during('release-claim', () => this.#lease.giveBack())
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
@@ -209,7 +224,7 @@ export class ProcessorRunner {
       await this.#work.saveRest()
     } finally {
       ending.abort()
-      await iterator.return?.()
+      await this.#gauge.during('end-subscription', async () => iterator.return?.())
     }
   }
 
@@ -224,8 +239,8 @@ export class ProcessorRunner {
   async #tend(signal: AbortSignal): Promise<boolean> {
     if (this.#isAwaited || this.#lease.isSignDue()) {
       this.#isAwaited = false
-      const progress = await this.#lease.renew()
-      const head = await this.#options.eventStore.headPosition()
+      const progress = await this.#work.renewClaim()
+      const head = await this.#work.readHead()
       this.#gauge.headIsAt(head)
       if (head <= this.#gauge.position) this.#gauge.forgetFailures()
       await this.#work.takeIn(progress)

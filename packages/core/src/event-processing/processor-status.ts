@@ -1,5 +1,18 @@
 /** How a processor is doing. */
 
+/** What a processor has asked of its stores, or of its handlers, and waits for. */
+export type ProcessorStep =
+  | 'claim'
+  | 'renew-claim'
+  | 'release-claim'
+  | 'read-checkpoint'
+  | 'read-dead-letters'
+  | 'read-head'
+  | 'read-events'
+  | 'process'
+  | 'save'
+  | 'end-subscription'
+
 /** A moment's look at a processor. */
 export interface ProcessorStatus {
   readonly processorName: string
@@ -30,4 +43,9 @@ export interface ProcessorStatus {
   readonly lastError: string | undefined
   /** Aggregates that are held back, see dead letters. */
   readonly heldSequences: number
+  /**
+   * What it waits for, and since when (ISO-8601); undefined while nothing is to be done. A store that never answers shows as a
+   * `since` that stays.
+   */
+  readonly waitingFor: { readonly step: ProcessorStep; readonly since: string } | undefined
 }

@@ -59,20 +59,25 @@ export class ProcessorWork {
 
   /** @throws {CheckpointAheadError} when the checkpoint lies beyond the end of the event store */
   async readCheckpoint(): Promise<void> {
-    const position = await this.#processor.getCheckpoint()
+    const position = await this.#gauge.during('read-checkpoint', () => this.#processor.getCheckpoint())
     this.#gauge.moveTo(position)
-    const headPosition = await this.#options.eventStore.headPosition()
+    const headPosition = await this.readHead()
     this.#gauge.headIsAt(headPosition)
     if (position > headPosition) {
       throw new CheckpointAheadError(this.#processor.processorName, position, headPosition)
     }
   }
 
+  /** @returns the end of the event store */
+  readHead(): Promise<number> {
+    return this.#gauge.during('read-head', () => this.#options.eventStore.headPosition())
+  }
+
   /** Begins at the checkpoint, with the processor just asked for. */
   async begin(progress: ProcessorProgress): Promise<void> {
     this.#progress = progress
     await this.readCheckpoint()
-    await this.#held.load(this.#processor.progressStore)
+    await this.#gauge.during('read-dead-letters', () => this.#held.load(this.#processor.progressStore))
     this.#gauge.begin()
   }
 
@@ -83,7 +88,8 @@ export class ProcessorWork {
   async takeIn(progress: ProcessorProgress): Promise<void> {
     const { revision, seen } = this.#owned()
     if (progress.revision === revision) return
-    if (!(await this.#held.takeIn(this.#processor.progressStore))) {
+    const { progressStore } = this.#processor
+    if (!(await this.#gauge.during('read-dead-letters', () => this.#held.takeIn(progressStore)))) {
       throw new DeadLettersChangedError(progress.processorName, revision, progress.revision)
     }
     this.#progress = { ...progress, seen }
@@ -106,7 +112,7 @@ export class ProcessorWork {
     const progress = this.#progress
     if (progress !== undefined) this.#progress = { ...progress, seen: withSeen(progress.seen, events) }
     // Over a backlog, many batches share a checkpoint and its commit.
-    this.#gauge.headIsAt(Math.max(position, await this.#options.eventStore.headPosition()))
+    this.#gauge.headIsAt(Math.max(position, await this.readHead()))
     const { batchSize, eventsPerCheckpoint } = this.#options
     const isBacklog = events.length === batchSize && position < this.#gauge.headPosition
     const isMuch = this.#gauge.unsavedEvents >= eventsPerCheckpoint || unsavedEffects >= mostUnsavedEffects
@@ -129,11 +135,10 @@ export class ProcessorWork {
       const sequence = this.#held.get(due)
       if (sequence === undefined) return
       const { fromSequence: fromVersion, toSequence: toVersion } = sequence
-      const page = await this.#options.eventStore.loadEvents(due, {
-        fromVersion,
-        toVersion,
-        limit: this.#options.batchSize,
-      })
+      const { eventStore, batchSize: limit } = this.#options
+      const page = await this.#gauge.during('read-events', () =>
+        eventStore.loadEvents(due, { fromVersion, toVersion, limit }),
+      )
       const last = page.at(-1)
       if (last === undefined) throw eventsMissing(this.#processor.processorName, sequence)
       const events = page.filter(({ aggregateType, eventType }) => this.#matches(aggregateType, eventType))
@@ -158,12 +163,17 @@ export class ProcessorWork {
 
   #process(events: readonly DomainEventEnvelope[], signal: AbortSignal): Promise<ProcessResult> {
     const context: ProcessContext = { replayUntil: this.#progress?.replayUntil ?? 0, signal }
-    return this.#lease.keepDuring(() => this.#processor.process(events, context))
+    return this.#gauge.during('process', () => this.#lease.keepDuring(() => this.#processor.process(events, context)))
   }
 
   #tellFailure(failure: EventFailure): void {
     this.#gauge.eventFailed(failure)
     this.#options.onError(failure.error, this.status)
+  }
+
+  /** Shows a sign of life. @returns the progress as others see it */
+  renewClaim(): Promise<ProcessorProgress> {
+    return this.#gauge.during('renew-claim', () => this.#lease.renew())
   }
 
   /** Saves whatever is not saved yet. */
@@ -179,7 +189,7 @@ export class ProcessorWork {
         if (!hasErrorCode(error, 'dead-letters-changed')) throw error
         // Nothing was saved, and nothing is wrong with what was to be.
         const before = this.#owned().revision
-        const progress = await this.#lease.renew()
+        const progress = await this.renewClaim()
         if (progress.revision === before) throw error
         await this.takeIn(progress)
       }
@@ -194,7 +204,7 @@ export class ProcessorWork {
     const deadLetters = this.#held.changes()
     const expectedPosition = this.#gauge.position
     const save = { claim, expectedPosition, expectedRevision, position, seen, leaseUntil, deadLetters }
-    await this.#processor.saveCheckpoint(save)
+    await this.#gauge.during('save', () => this.#processor.saveCheckpoint(save))
     this.#lease.renewed(leaseUntil)
     this.#held.saved()
     this.#progress = { ...progress, position }

@@ -28,6 +28,9 @@ export interface ProjectionProcessorOptions {
   readonly whenDropped?: () => void
 }
 
+/** A view store that has not answered for so long is asked again. */
+const storeTimeoutMs = 60_000
+
 /**
  * Applies events to a view. Documents and checkpoint are committed together, so no event counts twice.
  * @see the mission's heading "Event Processors"
@@ -160,8 +163,11 @@ export class ProjectionProcessor<TView = unknown> implements EventProcessor {
       }
     })
     if (first !== undefined) return first
+    const subject = (): string =>
+      `${this.#projection.viewName}: reading the documents that ${events.length} events change`
     try {
-      await session.apply()
+      // Signs of life go on as long as a batch takes: they must end when the store never answers.
+      await withTimeout(session.apply(), storeTimeoutMs, subject, this.#clock)
     } catch (error) {
       const { failure } = session
       if (failure === undefined) throw error

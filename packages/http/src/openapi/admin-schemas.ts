@@ -62,6 +62,10 @@ export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
       failures: whole,
       failedAttempts: whole,
       lastError: text,
+      waitingFor: {
+        ...object({ step: text, since: timestamp }),
+        description: 'A store, or a handler, that it waits for.',
+      },
       isPaused: flag,
       owner: { ...text, description: 'Of the runner that has it, in whatever process.' },
       epoch: whole,
@@ -70,7 +74,7 @@ export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
       seenAfter: whole,
       deadLetters: ref('DeadLetterCounts'),
     },
-    ['lastError', 'owner'],
+    ['lastError', 'waitingFor', 'owner'],
   ),
   Processors: object({ processors: listOf(ref('Processor')) }),
   ProcessorAudit: object({
