@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { runToEnd } from './child.js'
 import { findTests } from './find-tests.ts'
+import { obtainNatsServer } from './nats-server.ts'
 import { runTestFiles } from './run-test-files.ts'
 import { root } from './tools.ts'
 
@@ -12,6 +13,7 @@ if (patterns.length === 0 && (await runToEnd(process.execPath, [join(root, 'scri
   problems.push('The check failed: see the beginning of this output, or npm run check.')
 }
 const files = findTests(patterns)
+if (files.some((file) => file.includes('/packages/nats/'))) process.env.NATS_SERVER = obtainNatsServer()
 const { counts, isSuccess, filesWithoutTests } = await runTestFiles(files)
 
 if (files.length === 0) problems.push(`No test file matches ${patterns.join(' ') || '*.test.ts'}.`)

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 export const root: string = dirname(import.meta.dirname)
 
 /** The published packages, each after the ones that it depends on. */
-export const packages = ['core', 'testing', 'sqlite', 'http', 'cli'] as const
+export const packages = ['core', 'testing', 'sqlite', 'nats', 'http', 'cli'] as const
 
 const BINARIES = { biome: '@biomejs/biome/bin/biome', tsc: 'typescript/bin/tsc' }
 

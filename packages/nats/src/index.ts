@@ -1,0 +1,1 @@
+/** The NATS JetStream adapters of CIM for TypeScript. */
