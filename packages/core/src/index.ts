@@ -242,6 +242,7 @@ export {
 } from './read-side/view-store.ts'
 export type { Views } from './read-side/views.ts'
 // Sagas
+export type { SagaFilter } from './sagas/instance-reader.ts'
 export {
   type CompensationContext,
   type CompensationOptions,
@@ -254,7 +255,7 @@ export {
   type SagaHandler,
   type SagaOptions,
 } from './sagas/saga.ts'
-export { decideOnInput, type InputContext, type SagaInput } from './sagas/saga-decision.ts'
+export { decideOnInput } from './sagas/saga-decision.ts'
 export type {
   CommandOutcome,
   EventRef,
@@ -265,6 +266,7 @@ export type {
   SagaEvent,
   SagaEventData,
 } from './sagas/saga-events.ts'
+export type { InputContext, SagaInput } from './sagas/saga-input.ts'
 export {
   applySagaEvent,
   newInstance,
@@ -274,7 +276,7 @@ export {
 export type { CountedStatus, SagaTotals, SagaView } from './sagas/saga-instances.ts'
 export { type Deadline, deadline, type SagaOutcome, type SagaStep, step } from './sagas/saga-outcome.ts'
 export type { SagaPrincipal } from './sagas/saga-processor.ts'
-export type { SagaFilter, SagaOverview, Sagas } from './sagas/sagas.ts'
+export type { SagaOverview, Sagas } from './sagas/sagas.ts'
 // Schemas
 export { jsonSchemaOf, type Outputs, parseWith, type Schema, type SchemaMap } from './schema/schema.ts'
 // Time travel

@@ -79,10 +79,11 @@ export class Application implements AsyncDisposable {
     this.aggregates = new Map(aggregates.map((definition) => [definition.aggregateType, definition]))
     this.projections = projections
     this.queries = queries
-    checkUnique(
-      'Aggregate',
-      [...aggregates, queuedCommand].map(({ aggregateType }) => aggregateType),
-    )
+    checkUnique('Aggregate', [
+      ...[...aggregates, queuedCommand].map(({ aggregateType }) => aggregateType),
+      // The journal of a saga is an aggregate of its name.
+      ...(options.sagas ?? []).map(({ sagaName }) => sagaName),
+    ])
     checkUnique(
       'Projection',
       [...projections, ...(options.inlineViews?.projections ?? [])].map(({ viewName }) => viewName),
@@ -120,7 +121,7 @@ export class Application implements AsyncDisposable {
       progressStore: viewStore.progressStore,
       journals,
       dispatch: (command, principal: SagaPrincipal) => this.dispatch(command, { principal }),
-      createRunner: (processor) => createRunner(processor),
+      createRunner,
       readInstances: (projection, consistency) =>
         createReadModel(async () => {
           const view = await this.viewBuilds.liveView(projection, consistency)
@@ -138,7 +139,7 @@ export class Application implements AsyncDisposable {
     this.viewBuilds = new ViewBuilds({
       eventStore,
       viewStore,
-      projections,
+      projections: allProjections,
       createRunner: (projection, whenDropped) =>
         createRunner(new ProjectionProcessor(projection, viewStore, { ...handling, whenDropped })),
       now,
@@ -284,7 +285,7 @@ export class Application implements AsyncDisposable {
   /**
    * Opens a what-if: this application in memory, in which a moment of the past is the present. Its events up to there are read
    * from this one's event store; whatever happens in it, nothing is written there, to the view store or to the snapshot store.
-   * Projections run in it, and nothing else that follows events. Its views are built before it is returned.
+   * Projections and the command queue run in it, and nothing else that follows events. Its views are built before it is returned.
    * @param moment a position or a timestamp; now when left out
    * @param options its clock (this application's when left out), and a signal to give up while its views are built
    * @returns started; stop it in the end

@@ -75,8 +75,10 @@ export class DeadlineTimer {
         const now = this.#options.clock.now()
         const { due, next } = await this.#options.findDue(now, afterPosition, signal)
         const position = await this.#reachAll(due)
-        afterPosition = Math.max(afterPosition, position ?? 0)
-        if (position !== undefined) continue
+        if (position > afterPosition) {
+          afterPosition = position
+          continue
+        }
         if (next !== undefined && due.length === 0) waitMs = Math.min(longestWaitMs, Math.max(next - now, 0))
       } catch (error) {
         if (!signal.aborted) this.#options.onError(error)
@@ -85,15 +87,15 @@ export class DeadlineTimer {
     }
   }
 
-  /** @returns the newest position of those that were reached, undefined when none was */
-  async #reachAll(due: readonly DueDeadline[]): Promise<number | undefined> {
-    let newest: number | undefined
+  /** @returns the newest position of those that were reached, 0 when none was */
+  async #reachAll(due: readonly DueDeadline[]): Promise<number> {
+    let newest = 0
     const outcomes = await Promise.allSettled(due.map((deadline) => this.#options.reach(deadline)))
     for (const outcome of outcomes) {
       if (outcome.status === 'rejected') this.#options.onError(outcome.reason)
       else {
         this.#reached++
-        newest = Math.max(newest ?? 0, outcome.value)
+        newest = Math.max(newest, outcome.value)
       }
     }
     return newest

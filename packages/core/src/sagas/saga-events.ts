@@ -54,16 +54,19 @@ export type HeldInput =
 export interface SagaError {
   readonly message: string
   readonly stack?: string
+  /** A retry had more to do than one append can hold: the next one goes on with the rest. */
+  readonly isUnfinishedRetry?: boolean
 }
 
 /** What a decision has changed of the saga's own state; what is left out is as before. */
-interface StateChange {
+export interface StateChange {
   readonly state?: unknown
   readonly keys?: readonly string[]
 }
 
 /** The data of each event, by event type. */
 export interface SagaEventData {
+  /** With the state before the first event, so that it stays what it was when the definition changes. */
   readonly SagaStarted: { readonly event: EventRef; readonly correlationId: string } & StateChange
   readonly EventHandled: { readonly event: EventRef } & StateChange
   readonly CommandIssued: PendingCommand
@@ -79,13 +82,19 @@ export interface SagaEventData {
   readonly SagaCompleted: Readonly<Record<string, never>>
   readonly SagaFailed: { readonly reason: RejectionReason }
   readonly SagaStuck: {
-    readonly input: HeldInput
+    /** Comes before the inputs that wait already; left out when only these wait. */
+    readonly input?: HeldInput
     readonly error: SagaError
     readonly stuckWhile: 'Running' | 'Compensating'
   }
   readonly InputHeld: { readonly input: HeldInput }
   /** Goes on with what it was at when it was stuck. */
-  readonly SagaRetried: { readonly resumes: 'Running' | 'Compensating'; readonly by?: string }
+  readonly SagaRetried: {
+    readonly resumes: 'Running' | 'Compensating'
+    /** So many of the inputs that waited are taken now; the others wait on. */
+    readonly taken: number
+    readonly by?: string
+  }
   readonly SagaCancelled: {
     readonly reason: string
     readonly resumes?: 'Running' | 'Compensating'

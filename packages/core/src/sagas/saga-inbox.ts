@@ -5,8 +5,8 @@ import type { CommandAcknowledgment } from '../write-side/command-acknowledgment
 import { CommandHandler, type CommandHandlerOptions } from '../write-side/command-handler.ts'
 import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
 import type { SagaDefinition } from './saga.ts'
-import type { SagaInput } from './saga-decision.ts'
 import type { CommandOutcome } from './saga-events.ts'
+import type { SagaInput } from './saga-input.ts'
 import type { SagaInstance } from './saga-instance.ts'
 import { journalOf, takeInput } from './saga-journal.ts'
 
@@ -29,7 +29,7 @@ export class SagaInbox {
   constructor(options: SagaInboxOptions) {
     const { definition, eventStore, maxAttempts, now, newId, commandSpans, ...repository } = options
     this.definition = definition
-    this.#journal = new Repository({ ...repository, eventStore, definition: journalOf(definition) })
+    this.#journal = new Repository({ ...repository, eventStore, definition: journalOf(definition, eventStore.limits) })
     this.#handler = new CommandHandler({
       eventStore,
       repositories: [this.#journal as Repository],
@@ -47,10 +47,10 @@ export class SagaInbox {
 
   /** @returns whether nobody knows yet what became of a command that the journal says was issued */
   async isPending(sagaId: string, commandId: string): Promise<boolean> {
-    const has = ({ pendingCommands }: SagaInstance): boolean =>
-      pendingCommands.some((pending) => pending.commandId === commandId)
-    // What is in memory may be older than the journal when another process had the saga meanwhile.
-    return has(await this.load(sagaId)) || has(await this.load(sagaId, { refresh: true }))
+    // What is in memory may be older than the journal: when another process had the saga meanwhile, the command may have been
+    // refused, and must not be sent once more.
+    const { pendingCommands } = await this.load(sagaId, { refresh: true })
+    return pendingCommands.some((pending) => pending.commandId === commandId)
   }
 
   /** Tells of an event, once. One that neither starts the instance nor finds it there leaves no trace. */

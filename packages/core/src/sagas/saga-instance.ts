@@ -58,6 +58,16 @@ export function hasEnded({ status }: Pick<SagaInstance, 'status'>): boolean {
   return status === 'Completed' || status === 'Failed'
 }
 
+/** @returns whether it takes back what it has done, or is stuck while it does */
+export function isCompensating({ status, stuckWhile }: Pick<SagaInstance, 'status' | 'stuckWhile'>): boolean {
+  return status === 'Compensating' || stuckWhile === 'Compensating'
+}
+
+/** @returns the deadlines that have not been handled, also those that were reached while it is stuck */
+export function pendingDeadlines({ deadlines, held }: SagaInstance): readonly PendingDeadline[] {
+  return [...deadlines, ...held.flatMap((input) => (input.kind === 'deadline' ? [input.deadline] : []))]
+}
+
 /** @returns the instance after one event of its journal */
 export function applySagaEvent(before: SagaInstance, { eventType, data }: SagaEvent): SagaInstance {
   const instance = 'state' in data || 'keys' in data ? { ...before, ...takeState(data) } : before
@@ -85,41 +95,67 @@ export function applySagaEvent(before: SagaInstance, { eventType, data }: SagaEv
       return { ...instance, pendingCommands }
     }
     case 'DeadlineScheduled': {
-      const others = instance.deadlines.filter(({ name }) => name !== data.name)
-      return { ...instance, issued: instance.issued + 1, deadlines: [...others, data] }
+      const others = without(instance, ({ name }) => name === data.name)
+      return { ...others, issued: instance.issued + 1, deadlines: [...others.deadlines, data] }
     }
     case 'DeadlineCancelled':
     case 'DeadlineReached':
-      return withoutDeadline(instance, data.deadlineId)
+      return without(instance, ({ deadlineId }) => deadlineId === data.deadlineId)
     case 'CompensationStarted':
       return { ...instance, status: 'Compensating', failure: data.reason, deadlines: [] }
     case 'StepCompensated':
-    case 'StepAbandoned':
-      return { ...instance, doneSteps: instance.doneSteps.toSpliced(instance.doneSteps.lastIndexOf(data.step), 1) }
+      return withoutStep(instance, data.step)
+    case 'StepAbandoned': {
+      // What becomes of the commands that were to take it back does not matter any more.
+      const pendingCommands = instance.pendingCommands.map(({ compensates, ...pending }) =>
+        compensates === undefined || compensates === data.step ? pending : { ...pending, compensates },
+      )
+      return { ...withoutStep(instance, data.step), pendingCommands }
+    }
     case 'SagaCompleted':
-      return { ...instance, status: 'Completed', deadlines: [], keys: [] }
+      return { ...instance, status: 'Completed', deadlines: [], keys: [], held: [] }
     case 'SagaFailed':
-      return { ...instance, status: 'Failed', deadlines: [], keys: [] }
-    case 'SagaStuck':
-      return hold({ ...instance, status: 'Stuck', error: data.error, stuckWhile: data.stuckWhile }, data.input)
-    case 'InputHeld':
-      return hold(instance, data.input)
-    case 'SagaRetried':
+      return { ...instance, status: 'Failed', deadlines: [], keys: [], held: [] }
+    case 'SagaStuck': {
+      const stuck = { ...instance, status: 'Stuck', error: data.error, stuckWhile: data.stuckWhile } as const
+      if (data.input === undefined) return stuck
+      const { held, ...rest } = holding(stuck, data.input)
+      return { ...rest, held: [data.input, ...held] }
+    }
+    case 'InputHeld': {
+      const { held, ...rest } = holding(instance, data.input)
+      return { ...rest, held: [...held, data.input] }
+    }
+    case 'SagaRetried': {
+      // A deadline among them is pending again until it is taken: what comes before it may cancel it.
+      const deadlines = pendingDeadlines({ ...instance, held: instance.held.slice(0, data.taken) })
+      const held = instance.held.slice(data.taken)
+      return { ...instance, deadlines, held, status: data.resumes, error: undefined, stuckWhile: undefined }
+    }
     case 'SagaCancelled':
       return { ...instance, status: data.resumes ?? instance.status, error: undefined, stuckWhile: undefined, held: [] }
   }
 }
 
 /** A deadline that was reached while the saga was stuck waits with the other inputs. */
-function hold(instance: SagaInstance, input: HeldInput): SagaInstance {
-  const held = [...instance.held, input]
+function holding(instance: SagaInstance, input: HeldInput): SagaInstance {
   return input.kind === 'deadline'
-    ? { ...withoutDeadline(instance, input.deadline.deadlineId), held }
-    : { ...instance, held }
+    ? without(instance, ({ deadlineId }) => deadlineId === input.deadline.deadlineId)
+    : instance
 }
 
-function withoutDeadline(instance: SagaInstance, deadlineId: string): SagaInstance {
-  return { ...instance, deadlines: instance.deadlines.filter((other) => other.deadlineId !== deadlineId) }
+/** Deadlines are pending, or wait with the other inputs. */
+function without(instance: SagaInstance, isOff: (deadline: PendingDeadline) => boolean): SagaInstance {
+  return {
+    ...instance,
+    deadlines: instance.deadlines.filter((deadline) => !isOff(deadline)),
+    held: instance.held.filter((input) => input.kind !== 'deadline' || !isOff(input.deadline)),
+  }
+}
+
+function withoutStep(instance: SagaInstance, step: string): SagaInstance {
+  const last = instance.doneSteps.lastIndexOf(step)
+  return last < 0 ? instance : { ...instance, doneSteps: instance.doneSteps.toSpliced(last, 1) }
 }
 
 function takeState(data: { readonly state?: unknown; readonly keys?: readonly string[] }): Partial<SagaInstance> {

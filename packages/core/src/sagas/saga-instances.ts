@@ -100,7 +100,8 @@ export function defineSagaInstances(
   }) as ProjectionDefinition<SagaDocument, SagaIndex>
 }
 
-const noTotals: SagaTotals['totals'] = { Running: 0, Stuck: 0, Compensating: 0, Completed: 0, Failed: 0 }
+/** Those of a saga that has no instance. */
+export const noTotals: SagaTotals['totals'] = { Running: 0, Stuck: 0, Compensating: 0, Completed: 0, Failed: 0 }
 
 /** An instance is in one of them at a time: it leaves the first, when there is one, and enters the second. */
 function totalsChangedBy({

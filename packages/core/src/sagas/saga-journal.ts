@@ -1,11 +1,13 @@
 /** A saga's journal: an aggregate whose commands are the saga's inputs. */
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { EventStoreLimits } from '../event-store/event-store.ts'
 import { type AggregateDefinition, defineAggregate } from '../write-side/aggregate.ts'
 import { type DecidedEvent, isRejection } from '../write-side/decision.ts'
 import type { SagaDefinition } from './saga.ts'
-import { decideOnInput, type SagaInput } from './saga-decision.ts'
+import { decideOnInput } from './saga-decision.ts'
 import { type SagaEvent, sagaEventTypes } from './saga-events.ts'
+import type { SagaInput } from './saga-input.ts'
 import { applySagaEvent, newInstance, type SagaInstance } from './saga-instance.ts'
 
 /** The only command of a journal; nobody but the runtime sends it. */
@@ -16,11 +18,18 @@ const anything: StandardSchemaV1 = {
   '~standard': { version: 1, vendor: 'cim', validate: (value) => ({ value }) },
 }
 
+/** Raise it when {@link applySagaEvent} makes another instance of the same events: snapshots are then not used. */
+const stateVersion = 1
+
 /**
  * @param definition the saga
+ * @param limits of the event store; the usual ones when left out
  * @returns the aggregate whose events say all that an instance was told and has decided
  */
-export function journalOf(definition: SagaDefinition): AggregateDefinition<string, SagaInstance> {
+export function journalOf(
+  definition: SagaDefinition,
+  limits?: EventStoreLimits,
+): AggregateDefinition<string, SagaInstance> {
   const apply = (instance: SagaInstance, event: unknown): SagaInstance => applySagaEvent(instance, event as SagaEvent)
   return defineAggregate(definition.sagaName, {
     events: Object.fromEntries(sagaEventTypes.map((eventType) => [eventType, anything])),
@@ -29,11 +38,18 @@ export function journalOf(definition: SagaDefinition): AggregateDefinition<strin
     decide: {
       [takeInput]: (instance, { data, aggregateId: sagaId, commandId }, { now }) => {
         const input = data as SagaInput
-        const decision = decideOnInput(definition, instance, input, { now, sagaId, inputId: idOf(input) ?? commandId })
+        const context = { now, sagaId, inputId: idOf(input) ?? commandId }
+        const decision = decideOnInput(
+          definition,
+          instance,
+          input,
+          limits === undefined ? context : { ...context, limits },
+        )
         return isRejection(decision as never) ? (decision as never) : (decision as readonly DecidedEvent[] as never)
       },
     },
     apply: Object.fromEntries(sagaEventTypes.map((eventType) => [eventType, apply])),
+    stateVersion,
   }) as never
 }
 

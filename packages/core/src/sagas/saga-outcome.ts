@@ -18,6 +18,17 @@ export interface SagaOutcome<TState = unknown, TDeadline extends string = string
   readonly failed?: RejectionReason
 }
 
+/** An outcome that was checked, with everything filled in: a frozen copy. */
+export interface CheckedOutcome {
+  /** Present when it changes. */
+  readonly state?: unknown
+  readonly commands: readonly { readonly command: Command; readonly step?: string }[]
+  readonly deadlines: readonly { readonly name: string; readonly dueAt: string; readonly data?: unknown }[]
+  readonly cancelDeadlines: readonly string[]
+  readonly completed: boolean
+  readonly failed: RejectionReason | undefined
+}
+
 /** A command that can be compensated: see `compensate` of a saga's options. */
 export interface SagaStep {
   readonly step: string

@@ -12,10 +12,11 @@ import type {
 import type { ProgressSave, ProgressStore } from '../event-processing/progress-store.ts'
 import { decodeEvent } from '../event-store/domain-event.ts'
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import { deepFreeze } from '../event-store/freeze.ts'
 import { subjectOf } from '../event-store/subject-pattern.ts'
 import type { Command } from '../write-side/command.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
-import { KeyedQueue } from '../write-side/keyed-queue.ts'
+import { InstanceLanes } from './instance-lanes.ts'
 import type { SagaEventData } from './saga-events.ts'
 import type { SagaInbox } from './saga-inbox.ts'
 
@@ -81,36 +82,27 @@ export class SagaProcessor implements EventProcessor {
   }
 
   /**
-   * Each instance takes its events in the order of their positions, different ones side by side.
-   * @throws what the event store threw, and the signal's reason when the processor stops: the batch then comes again
+   * Each instance takes its events in the order of their positions, different ones side by side. When the processor stops, no
+   * event is begun any more; those in progress end, and whatever was left comes again.
+   * @throws what a store threw, when no event is to blame: the batch then comes again
    */
   async process(events: readonly DomainEventEnvelope[], { signal }: ProcessContext): Promise<ProcessResult> {
-    const lanes = new Lanes(this.#concurrency)
-    const failures = new Map<string, EventFailure>()
-    const attempt = async (event: DomainEventEnvelope, work: () => Promise<void>): Promise<void> => {
-      const key = aggregateKey(event)
-      if (signal.aborted || lanes.hasFailed || failures.has(key)) return
-      try {
-        await work()
-      } catch (error) {
-        if (signal.aborted || isOfTheStore(error)) throw error
-        failures.set(key, { event, error })
-      }
-    }
+    const attempts = new Attempts(signal)
+    const lanes = new InstanceLanes(this.#concurrency)
     try {
       for (const event of events) {
+        if (lanes.hasFailed) break
         if (event.aggregateType === this.processorName) {
-          await lanes.run(event.aggregateId, () => attempt(event, () => this.#send(event)))
+          await lanes.run(event.aggregateId, () => attempts.make(event, () => this.#send(event)))
         } else {
-          await attempt(event, () => this.#spread(event, lanes, attempt, signal))
+          await attempts.make(event, () => this.#spread(event, lanes, attempts, signal))
         }
       }
     } finally {
       await lanes.idle()
     }
     lanes.assertNoFailure()
-    signal.throwIfAborted()
-    return { unsavedEffects: events.length === 0 ? 0 : Number.POSITIVE_INFINITY, failures: [...failures.values()] }
+    return attempts.result(events)
   }
 
   saveCheckpoint(save: ProgressSave): Promise<void> {
@@ -120,23 +112,33 @@ export class SagaProcessor implements EventProcessor {
   /** Brings an event to each instance that it concerns. */
   async #spread(
     event: DomainEventEnvelope,
-    lanes: Lanes,
-    attempt: (event: DomainEventEnvelope, work: () => Promise<void>) => Promise<void>,
+    lanes: InstanceLanes,
+    attempts: Attempts,
     signal: AbortSignal,
   ): Promise<void> {
     const { definition } = this.#inbox
-    const decoded = decodeEvent(event, definition.upcasters.get(event.aggregateType))
+    const decoded = deepFreeze(decodeEvent(event, definition.upcasters.get(event.aggregateType)))
     const started = definition.startedBy(decoded)
     const { ids, keys } = definition.concernedBy(decoded)
     const all = new Set(ids)
     if (keys.length > 0) {
       // Those that an event before this one starts must be found too.
       await lanes.idle()
-      for (const key of keys) for (const id of await this.#findByKey(key, signal)) all.add(id)
+      for (const id of await this.#find(keys, signal)) all.add(id)
     }
     for (const id of all) {
-      await lanes.run(id, () => attempt(event, () => this.#inbox.takeEvent(id, event, id === started)))
+      await lanes.run(id, () => attempts.make(event, () => this.#inbox.takeEvent(id, event, id === started)))
     }
+  }
+
+  async #find(keys: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const found: string[] = []
+    try {
+      for (const key of keys) found.push(...(await this.#findByKey(key, signal)))
+    } catch (error) {
+      throw new LookUpFailure(error)
+    }
+    return found
   }
 
   async #send({ aggregateId: sagaId, eventData, metadata }: DomainEventEnvelope): Promise<void> {
@@ -161,50 +163,71 @@ export class SagaProcessor implements EventProcessor {
   }
 }
 
-/** Not the event is to blame, but that nothing can be stored now. */
-function isOfTheStore(error: unknown): boolean {
-  return (
-    isCimError(error) &&
-    (error.code.startsWith('store-') || error.code === 'concurrency' || error.code === 'consistency-timeout')
-  )
+/** The view of instances could not be asked. */
+class LookUpFailure {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
 }
 
-/** Runs work of one instance in order and that of different ones side by side, so many at once. */
-class Lanes {
-  readonly #queue = new KeyedQueue()
-  readonly #most: number
-  readonly #underWay = new Set<Promise<void>>()
-  #failure: { readonly error: unknown } | undefined
+/** What became of the events of one batch. An event is attempted once for each instance that it concerns. */
+class Attempts {
+  readonly #signal: AbortSignal
+  readonly #failures = new Map<string, EventFailure>()
+  #firstLeft = Number.POSITIVE_INFINITY
 
-  constructor(most: number) {
-    this.#most = most
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
   }
 
-  get hasFailed(): boolean {
-    return this.#failure !== undefined
+  /** @throws what made the work fail, when no event is to blame */
+  async make(event: DomainEventEnvelope, work: () => Promise<void>): Promise<void> {
+    // An event before it may fail later than one after it, and is tried nevertheless.
+    if (this.#failureBefore(event) !== undefined) return
+    if (this.#signal.aborted) return this.#leave(event)
+    try {
+      await work()
+    } catch (error) {
+      if (this.#signal.aborted) return this.#leave(event)
+      if (error instanceof LookUpFailure) throw error.error
+      if (isOfTheStore(error)) throw error
+      if (this.#failureBefore(event) === undefined) this.#failures.set(aggregateKey(event), { event, error })
+    }
   }
 
-  /** @returns when it is queued: waits while too much is */
-  async run(key: string, work: () => Promise<void>): Promise<void> {
-    const done: Promise<void> = this.#queue
-      .run(key, work)
-      .catch((error: unknown) => {
-        this.#failure ??= { error }
-      })
-      .then(() => {
-        this.#underWay.delete(done)
-      })
-    this.#underWay.add(done)
-    if (this.#underWay.size >= this.#most) await Promise.race(this.#underWay)
+  /** Only once nothing is under way any more. */
+  result(events: readonly DomainEventEnvelope[]): ProcessResult {
+    const unsavedEffects = events.length === 0 ? 0 : Number.POSITIVE_INFINITY
+    const failures = [...this.#failures.values()]
+    if (this.#firstLeft === Number.POSITIVE_INFINITY) return { unsavedEffects, failures }
+    const handledUntil = this.#firstLeft - 1
+    return { unsavedEffects, failures: failures.filter(({ event }) => event.position <= handledUntil), handledUntil }
   }
 
-  /** @returns when nothing is under way */
-  async idle(): Promise<void> {
-    await Promise.all(this.#underWay)
+  #failureBefore(event: DomainEventEnvelope): EventFailure | undefined {
+    const failure = this.#failures.get(aggregateKey(event))
+    return failure !== undefined && failure.event.position < event.position ? failure : undefined
   }
 
-  /** @throws what the first work threw that did */
-  assertNoFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error
+  #leave({ position }: DomainEventEnvelope): void {
+    this.#firstLeft = Math.min(this.#firstLeft, position)
   }
+}
+
+/** Codes of errors that are not about one event, and will pass. */
+const passing = new Set([
+  'store-closed',
+  'store-locked',
+  'store-full',
+  'store-unavailable',
+  'store-version',
+  'concurrency',
+  'application-stopped',
+])
+
+/** Not the event is to blame, but that nothing can be stored now. A damaged aggregate concerns its own events alone. */
+function isOfTheStore(error: unknown): boolean {
+  return isCimError(error) && passing.has(error.code)
 }

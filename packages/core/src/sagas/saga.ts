@@ -2,11 +2,13 @@
 
 import { checkOptions } from '../errors/check-options.ts'
 import { InvalidDefinitionError } from '../errors/input-errors.ts'
-import { isTypeName } from '../event-store/aggregate-ref.ts'
+import { messageOf } from '../errors/message-of.ts'
+import { isTypeName, problemWithId } from '../event-store/aggregate-ref.ts'
 import type { DomainEvent } from '../event-store/domain-event.ts'
 import { type EventOf, type EventSource, subjectsOf } from '../event-store/event-source.ts'
 import type { RejectionReason } from '../event-store/event-store.ts'
 import { deepFreeze } from '../event-store/freeze.ts'
+import { encodeJson } from '../event-store/json.ts'
 import type { Upcasters } from '../event-store/upcaster.ts'
 import type { Command } from '../write-side/command.ts'
 import type { SagaOutcome } from './saga-outcome.ts'
@@ -63,7 +65,12 @@ export type SagaHandler<TState, TInput, TDeadline extends string = string> = (
 export interface SagaOptions<TSource extends EventSource, TState, TDeadline extends string> {
   /** The aggregates whose events it handles. */
   readonly from: readonly TSource[]
-  /** The state before the first event. */
+  /**
+   * Where it begins when it is new: `now` when left out, so that what has happened long ago starts nothing by accident;
+   * `beginning`, or after a position.
+   */
+  readonly startAt?: 'beginning' | 'now' | number
+  /** The state before the first event, plain JSON. */
   readonly initialState: TState
   /** Per event type that starts an instance: the instance's id, undefined when this event starts none. */
   readonly startedBy: {
@@ -77,7 +84,7 @@ export interface SagaOptions<TSource extends EventSource, TState, TDeadline exte
       event: Extract<EventOf<TSource>, { readonly eventType: Name }>,
     ) => SagaAddress
   }
-  /** Keys under which `concerns` finds an instance beside its id, for instance that of an organization. */
+  /** Keys under which `concerns` finds an instance beside its id, for instance that of an organization; 100 at most. */
   readonly keys?: (state: NoInfer<TState>) => readonly string[]
   /** Per event type: what the saga does. Pure. */
   // NoInfer around the whole lets literals in a next state, such as a status, keep their types.
@@ -102,6 +109,7 @@ export interface SagaDefinition<TState = unknown> {
   readonly initialState: TState
   /** The subjects of the events that it handles. */
   readonly subjectPatterns: readonly string[]
+  readonly startAt: 'beginning' | 'now' | number
   /** Upcasters by aggregate type. */
   readonly upcasters: ReadonlyMap<string, Upcasters>
   /** @returns the instance that an event starts, undefined when it starts none */
@@ -121,6 +129,7 @@ export interface SagaDefinition<TState = unknown> {
 
 const optionNames = [
   'from',
+  'startAt',
   'initialState',
   'startedBy',
   'concerns',
@@ -145,28 +154,38 @@ export function defineSaga<TSource extends EventSource, TState, const TDeadline 
   options: SagaOptions<TSource, TState, TDeadline>,
 ): SagaDefinition<TState> {
   checkOptions(`defineSaga('${sagaName}')`, options, optionNames)
-  const on = tableOf<AnyHandler>(options.on)
-  const starts = tableOf<(event: DomainEvent) => string | undefined>(options.startedBy)
-  const concerns = tableOf<(event: DomainEvent) => SagaAddress>(options.concerns)
-  const onDeadline = tableOf<AnyHandler>(options.onDeadline)
-  const onRejected = tableOf<AnyHandler>(options.onRejected)
-  const compensations = tableOf<Compensate<TState> | CompensationOptions<TState>>(options.compensate)
-  const subjectPatterns = checkNames(sagaName, options, { on, starts, concerns })
+  const fail: Fail = (problem) => {
+    throw new InvalidDefinitionError(`Saga ${sagaName}: ${problem}`)
+  }
+  const on = tableOf<AnyHandler>('on', options.on, fail)
+  const starts = tableOf<(event: DomainEvent) => string | undefined>('startedBy', options.startedBy, fail)
+  const concerns = tableOf<(event: DomainEvent) => SagaAddress>('concerns', options.concerns, fail)
+  const onDeadline = tableOf<AnyHandler>('onDeadline', options.onDeadline, fail)
+  const onRejected = tableOf<AnyHandler>('onRejected', options.onRejected, fail)
+  const compensations = compensationsOf<TState>(options.compensate, fail)
+  const subjectPatterns = checkNames(sagaName, options, { on, starts, concerns }, fail)
+  if (options.keys !== undefined && typeof options.keys !== 'function') fail(`'keys' must be a function.`)
+  const startedBy = (event: DomainEvent): string | undefined => {
+    const started = starts.get(event.eventType)?.(event) ?? undefined
+    return started === undefined ? undefined : checkId(started, `'startedBy' of ${event.eventType}`, fail)
+  }
   return {
     sagaName,
-    initialState: deepFreeze(options.initialState),
+    initialState: checkState(options.initialState, fail),
     subjectPatterns,
+    startAt: options.startAt ?? 'now',
     upcasters: new Map(options.from.map((source) => [source.aggregateType, source.upcasters])),
-    startedBy: (event) => starts.get(event.eventType)?.(event),
+    startedBy,
     concernedBy(event) {
       const ids = new Set<string>()
       const keys = new Set<string>()
-      const started = starts.get(event.eventType)?.(event)
+      const started = startedBy(event)
       if (started !== undefined) ids.add(started)
       const address = concerns.get(event.eventType)?.(event) ?? []
-      for (const one of Array.isArray(address) ? address : [address]) {
-        if (typeof one === 'string') ids.add(one)
-        else keys.add(one.key)
+      const place = `'concerns' of ${event.eventType}`
+      for (const one of (Array.isArray(address) ? address : [address]) as readonly (string | { key: string })[]) {
+        if (typeof one === 'object' && one !== null) keys.add(checkId(one.key, place, fail))
+        else ids.add(checkId(one, place, fail))
       }
       return { ids: [...ids], keys: [...keys] }
     },
@@ -179,20 +198,53 @@ export function defineSaga<TSource extends EventSource, TState, const TDeadline 
     },
     hasDeadline: (name) => onDeadline.has(name),
     compensate(step, state, context) {
-      const compensation = compensations.get(step)
-      if (compensation === undefined) return []
-      const commands = (typeof compensation === 'function' ? compensation : compensation.commands)(state, context)
+      const commands = compensations.get(step)?.commands(state, context) ?? []
       return Array.isArray(commands) ? commands : [commands as Command]
     },
     isCompensatedBy(step, rejectionCode) {
-      const compensation = compensations.get(step)
-      return typeof compensation === 'object' && compensation.unlessRejectedWith.includes(rejectionCode)
+      return compensations.get(step)?.unlessRejectedWith.includes(rejectionCode) ?? false
     },
   }
 }
 
-function tableOf<TFunction>(functions: object | undefined): ReadonlyMap<string, TFunction> {
-  return new Map(Object.entries(functions ?? {}).filter(([, value]) => value !== undefined))
+type Fail = (problem: string) => never
+
+function tableOf<TFunction>(field: string, functions: object | undefined, fail: Fail): ReadonlyMap<string, TFunction> {
+  const entries = Object.entries(functions ?? {}).filter(([, value]) => value !== undefined)
+  for (const [name, value] of entries) {
+    if (typeof value !== 'function') fail(`'${field}' must have a function for ${name}, got ${typeof value}.`)
+  }
+  return new Map(entries)
+}
+
+function compensationsOf<TState>(
+  given: SagaOptions<EventSource, TState, string>['compensate'],
+  fail: Fail,
+): ReadonlyMap<string, CompensationOptions<TState>> {
+  const checked = new Map<string, CompensationOptions<TState>>()
+  for (const [step, compensation] of Object.entries(given ?? {})) {
+    const options =
+      typeof compensation === 'function' ? { commands: compensation, unlessRejectedWith: [] } : compensation
+    if (typeof options?.commands !== 'function' || !Array.isArray(options.unlessRejectedWith)) {
+      fail(`'compensate' must have for ${step} a function, or { commands, unlessRejectedWith: [codes] }.`)
+    }
+    checkOptions(`'compensate' of ${step}`, options, ['commands', 'unlessRejectedWith'])
+    checked.set(step, options as CompensationOptions<TState>)
+  }
+  return checked
+}
+
+function checkState<TState>(initialState: TState, fail: Fail): TState {
+  try {
+    return deepFreeze(encodeJson(initialState).value) as TState
+  } catch (error) {
+    return fail(`'initialState' must be plain JSON: ${messageOf(error)}.`)
+  }
+}
+
+function checkId(id: unknown, place: string, fail: Fail): string {
+  const problem = problemWithId(id)
+  return problem === undefined ? (id as string) : fail(`${place} gave something that is no identifier: it ${problem}.`)
 }
 
 function run<TState>(
@@ -208,10 +260,8 @@ function checkNames(
   sagaName: string,
   { from }: { readonly from: readonly EventSource[] },
   tables: Readonly<Record<'on' | 'starts' | 'concerns', ReadonlyMap<string, unknown>>>,
+  fail: Fail,
 ): readonly string[] {
-  const fail = (problem: string): never => {
-    throw new InvalidDefinitionError(`Saga ${sagaName}: ${problem}`)
-  }
   if (!isTypeName(sagaName)) fail(`the name must be a letter, then letters, digits, '_' or '-'.`)
   if (from.some(({ aggregateType }) => aggregateType === sagaName))
     fail('an aggregate has the same name. Rename one of them.')

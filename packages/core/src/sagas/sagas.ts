@@ -9,25 +9,21 @@ import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.t
 import type { EventStore } from '../event-store/event-store.ts'
 import type { Signal } from '../event-store/signal.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
-import type { ReadModel } from '../read-side/read-model.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import type { Command } from '../write-side/command.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
-import { DeadlineTimer, type DueDeadline } from './deadline-timer.ts'
+import { DeadlineTimer } from './deadline-timer.ts'
+import { InstanceReader, type ReadInstances, type SagaFilter } from './instance-reader.ts'
 import type { SagaDefinition } from './saga.ts'
+import type { HeldInput } from './saga-events.ts'
 import { SagaInbox, type SagaInboxOptions } from './saga-inbox.ts'
 import type { SagaInstance } from './saga-instance.ts'
 import {
-  type CountedStatus,
   defineSagaInstances,
-  dueValue,
-  keyValue,
   type SagaDocument,
   type SagaIndex,
   type SagaTotals,
   type SagaView,
-  sagaViewId,
-  statusPrefix,
 } from './saga-instances.ts'
 import { journalOf } from './saga-journal.ts'
 import { type SagaPrincipal, SagaProcessor } from './saga-processor.ts'
@@ -40,28 +36,16 @@ export interface SagasOptions {
   /** How the journals are loaded and decided on. */
   readonly journals: Omit<SagaInboxOptions, 'definition' | 'eventStore'>
   readonly dispatch: (command: Command, principal: SagaPrincipal) => Promise<CommandAcknowledgment>
-  readonly createRunner: (processor: SagaProcessor) => ProcessorRunner
+  readonly createRunner: (processor: SagaProcessor, start: Pick<SagaDefinition, 'startAt'>) => ProcessorRunner
   /** Reads the view of instances when it has seen a position. */
   readonly readInstances: (
     projection: ProjectionDefinition<SagaDocument, SagaIndex>,
-    consistency: { readonly afterPosition: number; readonly waitMs: number; readonly signal?: AbortSignal },
-  ) => ReadModel<SagaDocument, SagaIndex>
+    consistency: Parameters<ReadInstances>[0],
+  ) => ReturnType<ReadInstances>
   /** Notified when views have changed. */
   readonly viewsChanged: Signal
   readonly clock: Clock
   readonly onError: (error: unknown) => void
-}
-
-/** Which instances to list. */
-export interface SagaFilter {
-  readonly sagaName: string
-  readonly status?: CountedStatus
-  /** Only instances to which nothing has happened since this time, ISO-8601 in UTC. Needs a status. */
-  readonly quietSince?: string
-  /** Go on after this instance, the last one of the page before. */
-  readonly after?: Pick<SagaView, 'sagaId' | 'status' | 'updatedAt'>
-  /** 1 to 1,000; 100 when left out. */
-  readonly limit?: number
 }
 
 /** A saga's numbers. */
@@ -77,9 +61,7 @@ interface RunningSaga {
   readonly timer: DeadlineTimer
 }
 
-/** How long a saga waits for the view of instances before it tries again. */
-const viewWaitMs = 10_000
-const dueAtOnce = 500
+const mostRetriedAtOnce = 500
 
 /** Owns the runner and the timer of each saga. */
 export class Sagas {
@@ -88,12 +70,17 @@ export class Sagas {
   /** Each saga's journal, for looking at its past. */
   readonly journals: readonly AggregateDefinition<string, SagaInstance>[]
   readonly #sagas: ReadonlyMap<string, RunningSaga>
+  readonly #instances: InstanceReader
   readonly #options: SagasOptions
 
   constructor(options: SagasOptions) {
     this.#options = options
-    this.journals = options.sagas.map(journalOf)
+    this.journals = options.sagas.map((definition) => journalOf(definition))
     this.projection = options.sagas.length === 0 ? undefined : defineSagaInstances(this.journals)
+    this.#instances = new InstanceReader((consistency) => {
+      if (this.projection === undefined) throw new UnknownNameError('unknown-saga', 'any', [])
+      return options.readInstances(this.projection, consistency)
+    })
     this.#sagas = new Map(options.sagas.map((definition) => [definition.sagaName, this.#create(definition)]))
   }
 
@@ -114,113 +101,53 @@ export class Sagas {
 
   #create(definition: SagaDefinition): RunningSaga {
     const { eventStore, progressStore, dispatch, createRunner, viewsChanged, clock, onError, journals } = this.#options
-    const { sagaName } = definition
+    const { sagaName, startAt } = definition
     const inbox = new SagaInbox({ ...journals, definition, eventStore })
     const runner = createRunner(
       new SagaProcessor({
         inbox,
         progressStore,
         dispatch,
-        findByKey: async (key, signal) => this.#findByKey(sagaName, key, await eventStore.headPosition(), signal),
+        findByKey: async (key, signal) =>
+          this.#instances.idsByKey(sagaName, key, await eventStore.headPosition(), signal),
       }),
+      { startAt },
     )
     const timer = new DeadlineTimer({
       clock,
       changed: viewsChanged,
       onError,
-      findDue: async (time, afterPosition, signal) =>
-        runner.status.state === 'running'
-          ? this.#findDue(sagaName, time, afterPosition, signal)
-          : { due: [], next: undefined },
+      findDue: async (time, afterPosition, signal) => {
+        const isInCharge = () => runner.status.state === 'running'
+        if (!isInCharge()) return { due: [], next: undefined }
+        const found = await this.#instances.due(sagaName, time, afterPosition, signal)
+        if (found.due.length === 0) return found
+        // What happened before a deadline comes before it, also after a time in which nothing ran: it may cancel it.
+        await runner.drain({ signal })
+        return isInCharge() ? found : { due: [], next: undefined }
+      },
       reach: async ({ sagaId, deadlineId }) => (await inbox.takeDeadline(sagaId, deadlineId)).position,
     })
     return { definition, inbox, runner, timer }
   }
 
-  async #findByKey(
-    sagaName: string,
-    key: string,
-    afterPosition: number,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    const instances = this.#read({ afterPosition, waitMs: viewWaitMs, signal })
-    const equals = keyValue(sagaName, key)
-    const ids: string[] = []
-    for (let after: { readonly value: string; readonly id: string } | undefined; ; ) {
-      const rows = await instances.findRows('key', {
-        equals,
-        limit: 1000,
-        ...(after === undefined ? undefined : { after }),
-      })
-      for (const { id, view } of rows) {
-        ids.push((view as SagaView).sagaId)
-        after = { value: equals, id }
-      }
-      if (rows.length < 1000) return ids
-    }
-  }
-
-  async #findDue(sagaName: string, time: number, afterPosition: number, signal: AbortSignal) {
-    const instances = this.#read({ afterPosition, waitMs: viewWaitMs, signal })
-    const after = dueValue(sagaName, new Date(time + 1).toISOString())
-    const rows = await instances.findRows('dueAt', { from: dueValue(sagaName, ''), before: after, limit: dueAtOnce })
-    const due = new Map<string, DueDeadline>()
-    for (const { view } of rows as readonly { readonly view: SagaView }[]) {
-      for (const { deadlineId, dueAt } of view.deadlines) {
-        if (Date.parse(dueAt) <= time) due.set(deadlineId, { sagaId: view.sagaId, deadlineId })
-      }
-    }
-    const [next] = await instances.findRows('dueAt', { from: after, before: dueValue(sagaName, '~'), limit: 1 })
-    return {
-      due: [...due.values()],
-      next: next === undefined ? undefined : Date.parse(String(next.value).slice(sagaName.length + 1)),
-    }
-  }
-
-  #read(consistency: {
-    readonly afterPosition: number
-    readonly waitMs: number
-    readonly signal?: AbortSignal
-  }): ReadModel<SagaDocument, SagaIndex> {
-    if (this.projection === undefined) throw new UnknownNameError('unknown-saga', 'any', [])
-    return this.#options.readInstances(this.projection, consistency)
-  }
-
   /** @returns how many instances each saga has, by status */
   async overview(): Promise<readonly SagaOverview[]> {
-    if (this.projection === undefined) return []
-    const documents = await this.#read(anyState).getMany([...this.#sagas.keys()])
-    const totals = new Map((documents as readonly SagaTotals[]).map((document) => [document.sagaName, document.totals]))
-    return [...this.#sagas].map(([sagaName, { timer }]) => ({
-      sagaName,
-      totals: totals.get(sagaName) ?? noTotals,
-      deadlinesReached: timer.reached,
-    }))
+    if (this.#sagas.size === 0) return []
+    const totals = await this.#instances.totals([...this.#sagas.keys()])
+    return totals.map((one) => ({ ...one, deadlinesReached: this.#sagaOf(one.sagaName).timer.reached }))
   }
 
   /**
    * @returns instances of a saga; with a status those that have been quiet for longest first, otherwise by status
    * @throws {UnknownNameError} when there is no such saga
+   * @throws {InvalidOptionError} when `quietSince` is given without a status
+   * @throws {ValidationError} when `quietSince` is no time
    */
   async find(filter: SagaFilter): Promise<readonly SagaView[]> {
     checkOptions('find', filter, ['sagaName', 'status', 'quietSince', 'after', 'limit'])
-    const { sagaName, status, quietSince, after, limit = 100 } = filter
-    this.#sagaOf(sagaName)
-    const prefix = status === undefined ? `${sagaName} ` : statusPrefix(sagaName, status)
-    const range = quietSince === undefined ? { prefix } : { from: prefix, before: prefix + quietSince }
-    const rows = await this.#read(anyState).find('status', {
-      ...range,
-      limit,
-      ...(after === undefined
-        ? undefined
-        : {
-            after: {
-              value: statusPrefix(sagaName, after.status) + after.updatedAt,
-              id: sagaViewId(sagaName, after.sagaId),
-            },
-          }),
-    })
-    return rows as readonly SagaView[]
+    this.#sagaOf(filter.sagaName)
+    return this.#instances.find(filter)
   }
 
   /**
@@ -229,7 +156,7 @@ export class Sagas {
    */
   async get(sagaName: string, sagaId: string): Promise<SagaView | undefined> {
     this.#sagaOf(sagaName)
-    return (await this.#read(anyState).get(sagaViewId(sagaName, sagaId))) as SagaView | undefined
+    return this.#instances.get(sagaName, sagaId)
   }
 
   /** @returns the events of an instance's journal, from the first one on, at most 1,000 */
@@ -246,14 +173,27 @@ export class Sagas {
    */
   async retry(sagaName: string, sagaId: string, by?: string): Promise<CommandAcknowledgment> {
     const { inbox } = this.#sagaOf(sagaName)
-    const { held } = await inbox.load(sagaId, { refresh: true })
+    for (;;) {
+      const { held } = await inbox.load(sagaId, { refresh: true })
+      const events = await this.#eventsOf(held.slice(0, mostRetriedAtOnce))
+      const acknowledgment = await inbox.steer(sagaId, {
+        kind: 'retry',
+        events,
+        ...(by === undefined ? undefined : { by }),
+      })
+      const { error } = await inbox.load(sagaId)
+      if (acknowledgment.status === 'Rejected' || error?.isUnfinishedRetry !== true) return acknowledgment
+    }
+  }
+
+  async #eventsOf(held: readonly HeldInput[]): Promise<readonly DomainEventEnvelope[]> {
     const events: DomainEventEnvelope[] = []
     for (const input of held) {
       if (input.kind !== 'event') continue
       const page = await this.#options.eventStore.readEvents({ afterPosition: input.event.position - 1, limit: 1 })
       events.push(...page.events)
     }
-    return inbox.steer(sagaId, by === undefined ? { kind: 'retry', events } : { kind: 'retry', events, by })
+    return events
   }
 
   /**
@@ -272,6 +212,3 @@ export class Sagas {
     return saga
   }
 }
-
-const anyState = { afterPosition: 0, waitMs: 0 }
-const noTotals: SagaTotals['totals'] = { Running: 0, Stuck: 0, Compensating: 0, Completed: 0, Failed: 0 }
