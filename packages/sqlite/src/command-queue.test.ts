@@ -29,10 +29,19 @@ describe('queued commands of processes that are killed', () => {
     context.diagnostic(`${kills} kills, ${atPoints} of them at fault points; ${heard.length} acknowledgments`)
     assert.ok(atPoints >= kills / 2, 'most processes reach the point at which they are to be killed')
     await using eventStore = new SqliteEventStore({ path: join(folder, 'events.db') })
-    const { events } = await eventStore.readEvents({ limit: 10_000 })
-    check(events, heard)
+    check(await allEvents(eventStore), heard)
   })
 })
+
+async function allEvents(eventStore: SqliteEventStore): Promise<readonly DomainEventEnvelope[]> {
+  const events: DomainEventEnvelope[] = []
+  for (let [position, isEnd] = [0, false]; !isEnd; ) {
+    const page = await eventStore.readEvents({ afterPosition: position, limit: 10_000 })
+    events.push(...page.events)
+    ;({ position, isEnd } = page)
+  }
+  return events
+}
 
 /** @returns 1 when it was killed at its point, 0 when it had done everything before */
 async function live(folder: string, life: QueueLife, heard: CommandAcknowledgment[]): Promise<0 | 1> {
