@@ -97,7 +97,9 @@ describe('a prepared command', () => {
       decide: { Deposit: () => [] },
       apply: {},
     })
-    const error = await errorOf(handlerOf(wallet as never).handlePrepared(prepared), 'invalid-definition')
+    const later = handlerOf(wallet as never)
+    await errorOf(later.refusePrepared(prepared, { code: 'x', message: 'X.' }), 'invalid-definition')
+    const error = await errorOf(later.handlePrepared(prepared), 'invalid-definition')
     assert.match(error.message, /was sent to Account "a-1", and is defined by Wallet now/)
   })
 })

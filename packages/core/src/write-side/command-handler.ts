@@ -2,31 +2,20 @@
 
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { checkOptions, checkWholeNumber } from '../errors/check-options.ts'
-import { hasErrorCode } from '../errors/cim-error.ts'
-import { type ConcurrencyError, VersionMismatchError } from '../errors/concurrency-errors.ts'
 import { InvalidDefinitionError, UnknownNameError } from '../errors/input-errors.ts'
-import type { AggregateRef } from '../event-store/aggregate-ref.ts'
-import type {
-  AppendResult,
-  CommandIdentity,
-  CommandRecord,
-  EventStore,
-  RejectionReason,
-} from '../event-store/event-store.ts'
-import { createIsoFormatter } from '../event-store/iso-time.ts'
-import { checkCommand } from '../event-store/repeats.ts'
+import type { EventStore, RejectionReason } from '../event-store/event-store.ts'
 import { createUuidGenerator } from '../event-store/uuid.ts'
 import { parseWith } from '../schema/schema.ts'
 import type { CommandSpans } from '../tracing/command-spans.ts'
 import { activeTracer } from '../tracing/tracer.ts'
 import type { Command, DecidableCommand } from './command.ts'
-import { type CommandAcknowledgment, toAcknowledgment } from './command-acknowledgment.ts'
+import type { CommandAcknowledgment } from './command-acknowledgment.ts'
+import { CommandExecution } from './command-execution.ts'
 import { CommandTrace } from './command-trace.ts'
-import { type Decision, isRejection } from './decision.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { checkCommandFields, completeCommand, type ParsedCommand } from './parsed-command.ts'
 import { type PreparedCommand, prepareCommand } from './prepared-command.ts'
-import type { Repository, RepositoryEntry } from './repository.ts'
+import type { Repository } from './repository.ts'
 
 /**
  * Decides whether a command may be handled. Throw {@link ForbiddenError} or {@link UnauthenticatedError} to refuse it.
@@ -71,23 +60,20 @@ interface Route {
  * @see the mission's heading "Command Handlers"
  */
 export class CommandHandler {
-  readonly #eventStore: EventStore
+  readonly #execution: CommandExecution
   readonly #routes = new Map<string, Route>()
   readonly #queue = new KeyedQueue()
   readonly #authorize: Authorize | undefined
-  readonly #maxAttempts: number
-  readonly #now: () => number
-  readonly #toIso: (time: number) => string = createIsoFormatter()
   readonly #newId: () => string
   readonly #commandSpans: CommandSpans | undefined
 
   constructor(options: CommandHandlerOptions) {
     checkOptions('CommandHandler', options, optionNames)
-    this.#eventStore = options.eventStore
     this.#authorize = options.authorize
-    this.#maxAttempts = checkWholeNumber('CommandHandler', 'maxAttempts', options.maxAttempts ?? 5, { least: 1 })
-    this.#now = options.now ?? Date.now
-    this.#newId = options.newId ?? createUuidGenerator(this.#now)
+    const { eventStore, now = Date.now } = options
+    const maxAttempts = checkWholeNumber('CommandHandler', 'maxAttempts', options.maxAttempts ?? 5, { least: 1 })
+    this.#execution = new CommandExecution({ eventStore, maxAttempts, now })
+    this.#newId = options.newId ?? createUuidGenerator(now)
     this.#commandSpans = options.commandSpans
     for (const repository of options.repositories) {
       for (const [commandType, schema] of Object.entries(repository.definition.commands)) {
@@ -139,15 +125,11 @@ export class CommandHandler {
    * @throws as {@link handle} does
    */
   handlePrepared(prepared: PreparedCommand, options?: Pick<HandleOptions, 'signal'>): Promise<CommandAcknowledgment> {
-    const { aggregateType, command, fingerprint } = prepared
+    const { command, fingerprint } = prepared
     return this.#traced(command, async (trace) => {
+      this.#repositoryOf(prepared)
       const { route, parsed } = await this.#parse(command, { trace, fingerprint })
-      const { aggregateType: definedBy } = route.repository.definition
-      if (definedBy === aggregateType) return this.#enqueue(route, parsed, options?.signal)
-      throw new InvalidDefinitionError(
-        `Command ${command.commandType} was sent to ${aggregateType} ${JSON.stringify(command.aggregateId)}, and is ` +
-          `defined by ${definedBy} now. Send it anew.`,
-      )
+      return this.#enqueue(route, parsed, options?.signal)
     })
   }
 
@@ -161,8 +143,7 @@ export class CommandHandler {
     fingerprint,
   }: PreparedCommand): Promise<CommandAcknowledgment | undefined> {
     const { aggregateId, commandId } = command
-    const first = await this.#findRecord({ aggregateType, aggregateId }, { commandId, fingerprint })
-    return first === undefined ? undefined : toAcknowledgment(aggregateId, first)
+    return this.#execution.findFirst({ aggregateType, aggregateId }, { commandId, fingerprint })
   }
 
   /**
@@ -170,12 +151,9 @@ export class CommandHandler {
    * @returns the rejection, or what the command was answered before
    */
   async refusePrepared(prepared: PreparedCommand, reason: RejectionReason): Promise<CommandAcknowledgment> {
-    const { aggregateType, command, fingerprint } = prepared
+    const { command, fingerprint } = prepared
     const { aggregateId, commandId } = command
-    const { version, position } = await this.#routeOf(command).repository.load(aggregateId, { refresh: true })
-    const timestamp = this.#toIso(this.#now())
-    const record: CommandRecord = { commandId, fingerprint, status: 'Rejected', version, position, timestamp, reason }
-    return toAcknowledgment(aggregateId, await this.#eventStore.recordCommand({ aggregateType, aggregateId }, record))
+    return this.#execution.refuse(this.#repositoryOf(prepared), aggregateId, { commandId, fingerprint }, reason)
   }
 
   #traced(
@@ -196,6 +174,17 @@ export class CommandHandler {
     return route
   }
 
+  /** Definitions may have changed since a command was prepared. */
+  #repositoryOf({ aggregateType, command }: PreparedCommand): Repository {
+    const { repository } = this.#routeOf(command)
+    const { aggregateType: definedBy } = repository.definition
+    if (definedBy === aggregateType) return repository
+    throw new InvalidDefinitionError(
+      `Command ${command.commandType} was sent to ${aggregateType} ${JSON.stringify(command.aggregateId)}, and is ` +
+        `defined by ${definedBy} now. Send it anew.`,
+    )
+  }
+
   async #parse(
     command: Command,
     more: { readonly trace: CommandTrace | undefined; readonly fingerprint?: number },
@@ -213,122 +202,6 @@ export class CommandHandler {
   /** Commands to one aggregate are executed one after the other. */
   #enqueue({ repository }: Route, parsed: ParsedCommand, signal: AbortSignal | undefined) {
     const key = `${repository.definition.aggregateType} ${parsed.command.aggregateId}`
-    return this.#queue.run(key, () => this.#execute(repository, parsed, signal))
+    return this.#queue.run(key, () => this.#execution.run(repository, parsed, signal))
   }
-
-  async #execute(
-    repository: Repository,
-    parsed: ParsedCommand,
-    signal: AbortSignal | undefined,
-  ): Promise<CommandAcknowledgment> {
-    for (let attempt = 1; ; attempt++) {
-      signal?.throwIfAborted()
-      try {
-        return await this.#attempt(repository, parsed, attempt > 1)
-      } catch (error) {
-        const isConflict = hasErrorCode(error, 'concurrency')
-        if (isConflict && parsed.expectedVersion === undefined && attempt < this.#maxAttempts) continue
-        // What made this attempt fail may be what the command itself did the first time.
-        const first = await this.#findFirst(repository, parsed)
-        if (first !== undefined) return toAcknowledgment(parsed.command.aggregateId, first)
-        if (!isConflict || parsed.expectedVersion === undefined) throw error
-        throw versionMismatch(repository, parsed, parsed.expectedVersion, (error as ConcurrencyError).actualVersion)
-      }
-    }
-  }
-
-  /** A repeat needs no look-up beforehand: appending and recording recognise the command id, whatever is decided now. */
-  async #attempt(repository: Repository, parsed: ParsedCommand, refresh: boolean): Promise<CommandAcknowledgment> {
-    let loaded = await repository.load(parsed.command.aggregateId, { refresh })
-    let decision = this.#decide(repository, parsed, loaded)
-    if (!isAppending(decision) && !loaded.isVerified) {
-      // Nothing will be appended, so no version check would notice that the state in memory is old.
-      loaded = await repository.load(parsed.command.aggregateId, { refresh: true })
-      decision = this.#decide(repository, parsed, loaded)
-    }
-    if (decision === 'version-mismatch') {
-      throw versionMismatch(repository, parsed, parsed.expectedVersion ?? 0, loaded.version)
-    }
-    if (isRejection(decision) || decision.length === 0) return this.#conclude(repository, parsed, loaded, decision)
-    const { metadata, identity, trace } = parsed
-    const options = identity === undefined ? { metadata } : { metadata, command: identity }
-    const save = () => repository.save(loaded, decision, options)
-    const { aggregateType } = repository.definition
-    const result = await (trace === undefined
-      ? save()
-      : trace.append(aggregateType, decision.length, metadata.correlationId, save))
-    // Another process was first with the same command, and may have rejected it.
-    const first = result.isRepeat ? await this.#findFirst(repository, parsed) : undefined
-    return first === undefined
-      ? acknowledge(parsed.command, result)
-      : toAcknowledgment(parsed.command.aggregateId, first)
-  }
-
-  #decide(
-    { definition }: Repository,
-    { command, expectedVersion }: ParsedCommand,
-    loaded: RepositoryEntry,
-  ): Decision | 'version-mismatch' {
-    if (expectedVersion !== undefined && expectedVersion !== loaded.version) return 'version-mismatch'
-    return definition.decide(loaded.state, command, { now: this.#toIso(this.#now()) })
-  }
-
-  /** Acknowledges a command that appends nothing, and remembers the outcome when it can be repeated. */
-  async #conclude(
-    { definition }: Repository,
-    { command, identity }: ParsedCommand,
-    { version, position }: RepositoryEntry,
-    decision: Decision,
-  ): Promise<CommandAcknowledgment> {
-    const record: CommandRecord = {
-      commandId: command.commandId,
-      fingerprint: identity?.fingerprint ?? 0,
-      status: isRejection(decision) ? 'Rejected' : 'Accepted',
-      version,
-      position,
-      timestamp: this.#toIso(this.#now()),
-      ...(isRejection(decision) ? { reason: decision.rejected } : undefined),
-    }
-    const aggregate = { aggregateType: definition.aggregateType, aggregateId: command.aggregateId }
-    const kept = identity === undefined ? record : await this.#eventStore.recordCommand(aggregate, record)
-    return toAcknowledgment(command.aggregateId, kept)
-  }
-
-  async #findFirst(
-    { definition }: Repository,
-    { command, identity }: ParsedCommand,
-  ): Promise<CommandRecord | undefined> {
-    if (identity === undefined) return undefined
-    return this.#findRecord({ aggregateType: definition.aggregateType, aggregateId: command.aggregateId }, identity)
-  }
-
-  async #findRecord(aggregate: AggregateRef, identity: CommandIdentity): Promise<CommandRecord | undefined> {
-    const first = await this.#eventStore.findCommand(aggregate, identity.commandId)
-    if (first !== undefined) checkCommand(aggregate, first, identity)
-    return first
-  }
-}
-
-function isAppending(decision: Decision | 'version-mismatch'): boolean {
-  return decision !== 'version-mismatch' && !isRejection(decision) && decision.length > 0
-}
-
-function acknowledge(command: DecidableCommand, { version, position, timestamp }: AppendResult): CommandAcknowledgment {
-  return {
-    status: 'Accepted',
-    aggregateId: command.aggregateId,
-    version,
-    position,
-    timestamp,
-    commandId: command.commandId,
-  }
-}
-
-function versionMismatch(
-  { definition }: Repository,
-  { command }: ParsedCommand,
-  expected: number,
-  actual: number,
-): VersionMismatchError {
-  return new VersionMismatchError(definition.aggregateType, command.aggregateId, expected, actual)
 }
