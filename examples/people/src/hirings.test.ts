@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { employment } from './employment.ts'
 import { employmentOf } from './hiring-process.ts'
@@ -102,6 +104,24 @@ describe('a hiring', () => {
     await using again = await Hirings.open(folder, endpoint)
     await again.ends('ada', 'Completed')
     assert.deepEqual([endpoint.requests.length, new Set(endpoint.keys).size], [2, 1])
+  })
+})
+
+describe('hirings', () => {
+  test('are known when views and progress are lost: nothing is done again', async (context) => {
+    const endpoint = await HREndpoint.open(context)
+    const folder = temporaryFolder(context)
+    await using hirings = await Hirings.open(folder, endpoint)
+    await hirings.send(hire('ada'), hire('grace'))
+    await hirings.ends('ada', 'Completed')
+    await hirings.ends('grace', 'Completed')
+    const head = await hirings.application.eventStore.headPosition()
+    await hirings[Symbol.asyncDispose]()
+    for (const name of readdirSync(folder)) if (name.startsWith('views.sqlite')) rmSync(join(folder, name))
+    await using again = await Hirings.open(folder, endpoint)
+    for (const name of ['HiringProcess', 'HRNotifier']) await again.application.processing.drain(name)
+    assert.equal(await again.application.eventStore.headPosition(), head)
+    assert.equal(endpoint.requests.length, 2)
   })
 })
 

@@ -44,7 +44,13 @@ export class PeopleService implements AsyncDisposable {
         viewStore,
         snapshotStore: eventStore.snapshotStore,
         repository: { onSnapshotError: (err) => log.warn({ err }, 'A snapshot could not be used') },
-        processors: { onError: (err, status) => log.error({ err, ...status }, 'A projection failed and tries again') },
+        processors: { onError: (err, status) => log.error({ err, ...status }, 'A processor failed') },
+        onSagaError: (err) => log.error({ err }, 'A deadline could not be reached, and is tried again'),
+        hr: {
+          url: options.hrUrl,
+          daysToNotify: options.hrDays,
+          onUnsent: (notification) => log.warn({ notification }, 'There is no --hr-url: HR is not told of this'),
+        },
       }),
     )
     const server = opened.use(

@@ -11,6 +11,7 @@ import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { welcome } from './welcome.ts'
 
 const run = promisify(execFile)
+const facts = { dataFolder: 'data', needsToken: true, tellsHR: false }
 const hasCurl = await run('curl', ['--version']).then(
   () => true,
   () => false,
@@ -20,7 +21,8 @@ describe('the service', () => {
   test('explains itself', async () => {
     const { exitCode, output, errors } = await runToEnd(['--help'])
     assert.deepEqual([exitCode, errors], [0, ''])
-    for (const option of ['--port', '--host', '--data', '--token', '--log-level']) assert.ok(output.includes(option))
+    const options = ['--port', '--host', '--data', '--token', '--hr-url', '--hr-days', '--log-level']
+    for (const option of options) assert.ok(output.includes(option))
   })
 
   test('keeps what it has accepted when it is stopped politely, and ends with exit code 0', async (context) => {
@@ -55,7 +57,7 @@ describe('the service', () => {
     skip: hasCurl ? false : 'curl is missing',
   }, async (context) => {
     await using service = await started(context, temporaryFolder(context))
-    const lines = linesOf(welcome(service.url, 'data', false))
+    const lines = linesOf(welcome(service.url, { ...facts, needsToken: false }))
     assert.equal(lines.length, 3)
     for (let round = 1; round <= 2; round++) {
       const [create, change, look] = await runInOrder(lines)
@@ -70,21 +72,29 @@ describe('the service', () => {
     }
   })
 
+  test('says whether it tells HR of hirings', () => {
+    assert.match(
+      welcome('http://127.0.0.1:7117', facts),
+      /without telling HR: say where they are with --hr-url <url>\./,
+    )
+    assert.match(welcome('http://127.0.0.1:7117', { ...facts, tellsHR: true }), /\nHR is told of hirings\./)
+  })
+
   test('shows command lines with the token that it asks for, and not the token itself', () => {
-    const text = welcome('http://127.0.0.1:7117', 'data', true)
+    const text = welcome('http://127.0.0.1:7117', facts)
     assert.ok(linesOf(text).every((line) => line.includes('-H "authorization: Bearer $CIM_TOKEN"')))
   })
 
   test('shows command lines that go to loopback when it listens on every address', () => {
     for (const url of ['http://0.0.0.0:7117', 'http://[::]:7117', 'http://[0:0:0:0:0:0:0:0]:7117']) {
-      const text = welcome(url, 'data', true)
+      const text = welcome(url, facts)
       assert.ok(text.startsWith(`The People service listens on ${url} `))
       for (const line of linesOf(text)) {
         assert.ok(line.includes('http://127.0.0.1:7117/') && !line.includes(url), line)
         assert.ok(line.includes('-H "authorization: Bearer $CIM_TOKEN"'), line)
       }
     }
-    assert.ok(linesOf(welcome('http://192.168.1.2:7117', 'data', true))[0]?.includes('http://192.168.1.2:7117/'))
+    assert.ok(linesOf(welcome('http://192.168.1.2:7117', facts))[0]?.includes('http://192.168.1.2:7117/'))
   })
 })
 

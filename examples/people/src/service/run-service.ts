@@ -34,7 +34,13 @@ async function serve(options: ServiceOptions): Promise<void> {
   const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
   const asked = stopAsked()
   await using service = await PeopleService.start(options, log)
-  console.log(welcome(service.url, resolve(options.dataFolder), options.token !== undefined))
+  console.log(
+    welcome(service.url, {
+      dataFolder: resolve(options.dataFolder),
+      needsToken: options.token !== undefined,
+      tellsHR: options.hrUrl !== undefined,
+    }),
+  )
   log.info({ url: service.url }, 'Listening')
   log.info({ signal: await asked }, 'Stopping')
   console.log('\nStopping: what was accepted is finished first.')

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util'
 import { CommandLineError } from '../command-line-error.ts'
 
-/** Where the service keeps its data, and where and how it can be reached. */
+/** Where the service keeps its data, where and how it can be reached, and where HR is. */
 export interface ServiceOptions {
   /** 0 takes any free one. */
   readonly port: number
@@ -11,6 +11,10 @@ export interface ServiceOptions {
   readonly dataFolder: string
   readonly token: string | undefined
   readonly logLevel: string
+  /** Undefined: there is nobody to tell of hirings. */
+  readonly hrUrl: string | undefined
+  /** Until it is escalated that HR was not told. */
+  readonly hrDays: number
 }
 
 export const serviceHelp = `The People service: people, organizations and employment over HTTP.
@@ -22,6 +26,10 @@ export const serviceHelp = `The People service: people, organizations and employ
   --data <folder>       where events and views are kept              (./data)
   --token <token>       requests must carry it as a bearer token,
                         at least 16 characters                     (the environment's CIM_TOKEN)
+  --hr-url <url>        where HR is told of hirings, with POST;
+                        without one they are logged, and confirmed
+                        at once                                    (the environment's CIM_HR_URL)
+  --hr-days <number>    HR not told by then: that is escalated       (3)
   --log-level <level>   trace, debug, info, warn, error or silent    (warn)
   --help                shows this`
 
@@ -32,7 +40,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
 /**
  * @param args without the program's name
- * @param environment for the token, which other users of the machine could read off a command line
+ * @param environment for the token and HR's URL, which other users of the machine could read off a command line
  * @returns the options, or `help` when that was asked for
  * @throws {CommandLineError} when an option is unknown or its value out of range
  */
@@ -56,7 +64,25 @@ export function parseServiceOptions(
     dataFolder: data,
     token: checkToken(values.token, environment.CIM_TOKEN),
     logLevel,
+    hrUrl: checkHRUrl(values['hr-url'], environment.CIM_HR_URL),
+    hrDays: checkDays(values['hr-days'] ?? '3'),
   }
+}
+
+/** The message names where the URL came from, and not the URL, which may hold a secret. An empty one counts as none. */
+function checkHRUrl(fromArgs: string | undefined, fromEnvironment: string | undefined): string | undefined {
+  const text = fromArgs ?? fromEnvironment
+  if (text === undefined || text === '') return undefined
+  const url = URL.parse(text)
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url.href
+  throw new CommandLineError(
+    `${fromArgs === undefined ? 'CIM_HR_URL' : '--hr-url'} must be a URL with http: or https:, without user and password, for instance https://hr.example.org/hires.`,
+  )
+}
+
+function checkDays(days: string): number {
+  if (/^\d{1,4}$/.test(days) && Number(days) >= 1) return Number(days)
+  throw new CommandLineError(`--hr-days must be a whole number of days from 1 to 9999, got '${days}'.`)
 }
 
 /** The message names where the token came from, and not the token. An empty one counts as none. */
@@ -74,7 +100,16 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
-      options: { port: text, host: text, data: text, token: text, 'log-level': text, help: { type: 'boolean' } },
+      options: {
+        port: text,
+        host: text,
+        data: text,
+        token: text,
+        'hr-url': text,
+        'hr-days': text,
+        'log-level': text,
+        help: { type: 'boolean' },
+      },
     }).values
   } catch (cause) {
     throw CommandLineError.from(cause)

@@ -1,12 +1,20 @@
 /** What the service says when it has started. */
 
+/** How the service runs. */
+export interface WelcomeFacts {
+  /** Where its files are. */
+  readonly dataFolder: string
+  readonly needsToken: boolean
+  /** Whether it knows where HR is. */
+  readonly tellsHR: boolean
+}
+
 /**
  * @param url where it listens
- * @param dataFolder where its files are
- * @param needsToken whether requests need one
+ * @param facts how it runs
  * @returns text with three command lines to try, which work as often as they are repeated
  */
-export function welcome(url: string, dataFolder: string, needsToken: boolean): string {
+export function welcome(url: string, { dataFolder, needsToken, tellsHR }: WelcomeFacts): string {
   const authorization = needsToken ? ' -H "authorization: Bearer $CIM_TOKEN"' : ''
   const curl = `curl -w '\\n'${authorization}`
   const here = reachable(url)
@@ -22,6 +30,7 @@ Change the e-mail address:
 Travel back to before that, and look at the person now:
   ${curl} '${here}/aggregates/Person/ada?version=1' '${here}/queries/GetPersonById?personId=ada'
 
+${tellsHR ? 'HR is told of hirings.' : 'Hirings are confirmed without telling HR: say where they are with --hr-url <url>.'}
 Everything else: ${here}/openapi.json
 Stop with Ctrl+C.`
 }

@@ -12,23 +12,23 @@ export interface HRRequest {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** A status, or no answer at all. */
-export type HRAnswer = number | 'nothing'
+/** A status, no answer at all, or a connection that ends before the answer. */
+export type HRAnswer = number | 'nothing' | 'lost'
 
 export class HREndpoint {
   readonly url: string
   readonly requests: HRRequest[] = []
-  /** What the next requests are answered. */
-  answer: HRAnswer
+  /** What the next requests are answered, or what decides that. */
+  answer: HRAnswer | (() => HRAnswer)
   readonly #came = new Signal()
 
-  private constructor(url: string, answer: HRAnswer) {
+  private constructor(url: string, answer: HREndpoint['answer']) {
     this.url = url
     this.answer = answer
   }
 
   /** Listens until the end of the test. */
-  static async open(context: TestContext, answer: HRAnswer = 204): Promise<HREndpoint> {
+  static async open(context: TestContext, answer: HREndpoint['answer'] = 204): Promise<HREndpoint> {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     context.after(() => {
@@ -57,8 +57,9 @@ export class HREndpoint {
   #take(key: string, text: string, response: ServerResponse): void {
     this.requests.push({ key, body: JSON.parse(text) as HRRequest['body'] })
     this.#came.notify()
-    if (this.answer === 'nothing') return
-    response.writeHead(this.answer)
-    response.end()
+    const answer = typeof this.answer === 'function' ? this.answer() : this.answer
+    if (answer === 'nothing') return
+    if (answer === 'lost') response.destroy()
+    else response.writeHead(answer).end()
   }
 }

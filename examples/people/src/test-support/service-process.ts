@@ -9,6 +9,8 @@ export interface ServiceProcessOptions {
   readonly dataFolder: string
   /** Any free one when left out. */
   readonly port?: number
+  /** More of the command line. */
+  readonly args?: readonly string[]
 }
 
 const main = join(import.meta.dirname, '../main.ts')
@@ -27,8 +29,8 @@ export class ServiceProcess implements AsyncDisposable {
   }
 
   /** Resolves once it listens. @throws {Error} with what it said when it ended instead */
-  static async start({ dataFolder, port = 0 }: ServiceProcessOptions): Promise<ServiceProcess> {
-    const child = spawnService(['--port', String(port), '--data', dataFolder])
+  static async start({ dataFolder, port = 0, args = [] }: ServiceProcessOptions): Promise<ServiceProcess> {
+    const child = spawnService(['--port', String(port), '--data', dataFolder, ...args])
     const exited = once(child, 'exit').then(([code]) => code as number | null)
     let said = ''
     const { promise, resolve, reject } = Promise.withResolvers<string>()
