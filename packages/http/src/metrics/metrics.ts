@@ -5,6 +5,7 @@ import { Counter } from './counter.ts'
 import { gauge, header } from './exposition.ts'
 import { Histogram } from './histogram.ts'
 import { processorLines } from './processor-lines.ts'
+import { sagaLines } from './saga-lines.ts'
 
 /** Counts what passes, and shows it together with how the application is doing. */
 export class Metrics {
@@ -58,6 +59,7 @@ async function applicationLines(application: Application): Promise<readonly stri
     ...(head === undefined ? [] : gauge('cim_event_store_head_position', 'The position of the newest event.', head)),
     ...queueLines(application),
     ...(await processorLines(application, head)),
+    ...(await sagaLines(application)),
   ]
 }
 

@@ -1,7 +1,9 @@
 /** The paths under `/admin`. */
 
+import { getting, ofProcessor as named, posting, reading } from './admin-operations.ts'
 import { filterProperties } from './admin-schemas.ts'
-import { jsonResponse, problemResponses, queryParameter } from './common.ts'
+import { queryParameter } from './common.ts'
+import { sagaPaths } from './saga-paths.ts'
 import { type JsonSchema, refTo } from './schemas.ts'
 
 const text: JsonSchema = { type: 'string' }
@@ -15,13 +17,9 @@ const filter: JsonSchema = { type: 'object', additionalProperties: false, proper
 const processor = { name: 'processor', in: 'path', required: true, schema: text }
 const aggregate = ['aggregateType', 'aggregateId'].map((name) => ({ name, in: 'path', required: true, schema: text }))
 
-const reading = ['validation', 'bad-request', 'unauthenticated', 'forbidden', 'internal', 'store-closed']
-const named = [...reading, 'unknown-processor']
-const body = ['invalid-json', 'body-too-large', 'unsupported-media-type', 'cross-origin', 'store-unavailable']
-
 /** @returns paths by name */
 export function adminPaths(): Readonly<Record<string, object>> {
-  return { ...processorPaths(), ...viewPaths(), ...deadLetterPaths() }
+  return { ...processorPaths(), ...viewPaths(), ...deadLetterPaths(), ...sagaPaths() }
 }
 
 function processorPaths(): Readonly<Record<string, object>> {
@@ -156,35 +154,4 @@ function deadLetterPaths(): Readonly<Record<string, object>> {
       post: posting('discardDeadLetter', 'Give one up for good.', sequence, outcome, discard, ['reason'], missing),
     },
   }
-}
-
-function getting(
-  operationId: string,
-  summary: string,
-  parameters: readonly object[],
-  schema: JsonSchema,
-  problems: readonly string[],
-): object {
-  const responses = { 200: jsonResponse(summary, schema), ...problemResponses(problems) }
-  return { operationId, tags: ['Administration'], summary, parameters, responses }
-}
-
-function posting(
-  operationId: string,
-  summary: string,
-  parameters: readonly object[],
-  answer: JsonSchema,
-  properties: Readonly<Record<string, JsonSchema>>,
-  required: readonly string[] = [],
-  problems: readonly string[] = named,
-): object {
-  const schema = {
-    type: 'object',
-    additionalProperties: false,
-    properties,
-    ...(required.length === 0 ? undefined : { required }),
-  }
-  const requestBody = { required: true, content: { 'application/json': { schema } } }
-  const responses = { 200: jsonResponse('Done.', answer), ...problemResponses([...problems, ...body]) }
-  return { operationId, tags: ['Administration'], summary, parameters, requestBody, responses }
 }

@@ -1,19 +1,8 @@
 /** Schemas of what is under `/admin`. */
 
+import { sagaSchemas } from './saga-schemas.ts'
+import { amount, flag, listOf, object, ref, text, timestamp, whole } from './schema-parts.ts'
 import type { JsonSchema } from './schemas.ts'
-
-const text: JsonSchema = { type: 'string' }
-const flag: JsonSchema = { type: 'boolean' }
-const whole: JsonSchema = { type: 'integer', minimum: 0 }
-const amount: JsonSchema = { type: 'number', minimum: 0 }
-const timestamp: JsonSchema = { type: 'string', format: 'date-time' }
-const ref = (name: string): JsonSchema => ({ $ref: `#/components/schemas/${name}` })
-const listOf = (items: JsonSchema): JsonSchema => ({ type: 'array', items })
-
-/** An object whose properties are all there, but for the optional ones. */
-function object(properties: Readonly<Record<string, JsonSchema>>, optional: readonly string[] = []): JsonSchema {
-  return { type: 'object', required: Object.keys(properties).filter((name) => !optional.includes(name)), properties }
-}
 
 const sequence = {
   processorName: text,
@@ -46,6 +35,7 @@ export const filterProperties: Readonly<Record<string, JsonSchema>> = {
 
 /** By component name. */
 export const adminSchemas: Readonly<Record<string, JsonSchema>> = {
+  ...sagaSchemas,
   SeenEvents: object({ count: whole, checksum: whole }),
   DeadLetterCounts: object({ retryingSequences: whole, parkedSequences: whole, events: whole }),
   Processor: object(

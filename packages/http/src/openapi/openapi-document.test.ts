@@ -5,6 +5,7 @@ import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { z } from 'zod'
 import { memberOf, post, processor, serveWithDeadLetters } from '../routes/admin/admin-fixture.test.ts'
+import { serveWithSagas } from '../routes/admin/saga-fixture.test.ts'
 import type { Answer } from '../test-support/answer.ts'
 import { serve, startApplication } from '../test-support/fixture.ts'
 import { openApiDocument } from './openapi-document.ts'
@@ -144,6 +145,32 @@ test('what the administration answers fits the schemas that the document gives f
   assert.equal(memberOf<readonly unknown[]>(discarded, 'discarded').length, 2)
   assertFits(ajv, 'get', `${letters}/{processor}/discarded`, discarded)
   assertFits(ajv, 'get', processorPath, await service.send('/admin/processors/Nope'))
+})
+
+test('what it answers about sagas fits the schemas that the document gives for it', async () => {
+  await using service = await serveWithSagas()
+  const { json: document } = await service.send('/openapi.json')
+  const ajv = schemasIn(document)
+  const instance = '/admin/sagas/{saga}/{sagaId}'
+  for (const path of ['', '?limit=1', '?saga=Welcome&status=Stuck', '?status=Odd', '?saga=Nope']) {
+    assertFits(ajv, 'get', '/admin/sagas', await service.send(`/admin/sagas${path}`))
+  }
+  for (const id of ['ada', 'grace', 'joan', 'nobody']) {
+    assertFits(ajv, 'get', instance, await service.send(`/admin/sagas/Welcome/${id}`))
+  }
+  for (const [verb, body, status] of [
+    ['retry', {}, 200],
+    ['retry', { fast: true }, 400],
+    ['cancel', {}, 400],
+    ['cancel', { reason: 'Hopeless.' }, 200],
+    ['cancel', { reason: 'Hopeless.' }, 422],
+  ] as const) {
+    const answer = await post(service, `/admin/sagas/Welcome/grace/${verb}`, body)
+    assert.equal(answer.status, status, verb)
+    assertFits(ajv, 'post', `${instance}/${verb}`, answer)
+    const place = `document#/paths/${inPointer(`${instance}/${verb}`)}/post/requestBody/content/application~1json/schema`
+    assert.equal(ajv.getSchema(place)?.(body), status !== 400, `${verb} ${JSON.stringify(body)}`)
+  }
 })
 
 function inPointer(path: string): string {

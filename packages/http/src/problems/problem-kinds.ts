@@ -26,6 +26,7 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['unknown-command-id', { status: 404, title: 'No command was queued under this id.' }],
   ['unknown-query', { status: 404, title: 'There is no such query.' }],
   ['unknown-aggregate-type', { status: 404, title: 'There is no such aggregate type.' }],
+  ['unknown-saga', { status: 404, title: 'There is no such saga.' }],
   ['unknown-view', { status: 404, title: 'There is no such view.' }],
   ['unknown-view-build', { status: 404, title: 'There is no such build of the view.' }],
   ['unknown-processor', { status: 404, title: 'There is no such processor.' }],

@@ -30,6 +30,8 @@ export function indexRoute(application: Application, title: string, version: str
       '/admin/dead-letters',
       '/admin/dead-letters/{processor}/discarded',
       '/admin/dead-letters/{processor}/{aggregateType}/{aggregateId}',
+      '/admin/sagas',
+      '/admin/sagas/{saga}/{sagaId}',
       '/openapi.json',
       '/problems/{code}',
       '/healthz',

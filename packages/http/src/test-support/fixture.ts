@@ -30,7 +30,7 @@ export async function startApplication(options?: Partial<ApplicationOptions>): P
 
 /** Options of {@link serve}. */
 export type ServeOptions = Partial<HttpServerOptions> &
-  Pick<Partial<ApplicationOptions>, 'authorize' | 'commandQueue' | 'processors'>
+  Pick<Partial<ApplicationOptions>, 'authorize' | 'commandQueue' | 'processors' | 'sagas'>
 
 /** The application behind a real socket on a free port. */
 export class Service implements AsyncDisposable {
@@ -78,11 +78,12 @@ export class Service implements AsyncDisposable {
 
 /** Serves the application on a free port. */
 export async function serve(options?: ServeOptions): Promise<Service> {
-  const { authorize, commandQueue, processors, ...serverOptions } = options ?? {}
+  const { authorize, commandQueue, processors, sagas, ...serverOptions } = options ?? {}
   const { application, eventStore } = await startApplication({
     ...(authorize === undefined ? undefined : { authorize }),
     ...(commandQueue === undefined ? undefined : { commandQueue }),
     ...(processors === undefined ? undefined : { processors }),
+    ...(sagas === undefined ? undefined : { sagas }),
   })
   const faults: unknown[] = []
   const server = new HttpServer({

@@ -5,6 +5,8 @@ import type { Route } from '../../route.ts'
 import { deadLetterActions } from './dead-letter-actions.ts'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { processorRoutes } from './processor-routes.ts'
+import { sagaActions } from './saga-actions.ts'
+import { sagaRoutes } from './saga-routes.ts'
 import { viewRoutes } from './view-routes.ts'
 
 /** @param application that is watched and steered @param stopping aborts when the service is to stop */
@@ -14,5 +16,7 @@ export function adminRoutes(application: Application, stopping: AbortSignal | un
     ...viewRoutes(application, stopping),
     ...deadLetterRoutes(application),
     ...deadLetterActions(application),
+    ...sagaRoutes(application),
+    ...sagaActions(application),
   ]
 }
