@@ -192,6 +192,28 @@ describe('a queue', () => {
     assert.ok(application.commandQueue.status.executedPerSecond > 0)
   })
 
+  test('says when there should be room again, by the rate at which commands were executed', async () => {
+    const { newApplication } = openQueue()
+    let time = Date.now()
+    await using application = newApplication({ commandQueue: { mostPending: 50 }, now: () => time })
+    await application.start()
+    for (let index = 0; index < 50; index++) await queue(application, deposit(`c-${index}`, 1))
+    await application.acknowledgmentOf('c-49', { waitMs })
+    while (application.commandQueue.status.depth > 0) await settle()
+    await application.stop()
+    for (let index = 0; index < 50; index++) await queue(application, deposit(`d-${index}`, 1))
+    // A tenth of the queue at about 7, later at less than 2 a second.
+    for (const [passedMs, least, most] of [
+      [0, 1000, 1000],
+      [10_000, 2500, 3500],
+      [3_600_000, 60_000, 60_000],
+    ] as const) {
+      time += passedMs
+      const error = (await errorOf(queue(application, deposit('e', 1)), 'command-queue-full')) as CommandQueueFullError
+      assert.ok(error.retryAfterMs >= least && error.retryAfterMs <= most, error.message)
+    }
+  })
+
   test('says how many commands wait, and how long the oldest has', async () => {
     const { newApplication } = openQueue()
     let time = Date.now()
