@@ -19,6 +19,6 @@ test('preferences are found among others, in any case and order; what is not und
   ] as const) {
     const headers = new Headers()
     if (text !== undefined) headers.set('Prefer', text)
-    assert.deepEqual(preferencesOf(headers, 30_000), { isAsync, waitMs }, text)
+    assert.deepEqual(preferencesOf(headers, 30_000), { isAsync, waitMs }, String(text))
   }
 })
