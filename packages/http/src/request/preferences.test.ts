@@ -17,8 +17,7 @@ test('preferences are found among others, in any case and order; what is not und
     ['respond-asynchronously, "respond-async', false, undefined],
     [',,;=,"', false, undefined],
   ] as const) {
-    const headers = new Headers()
-    if (text !== undefined) headers.set('Prefer', text)
+    const headers = new Headers(text === undefined ? {} : { Prefer: text })
     assert.deepEqual(preferencesOf(headers, 30_000), { isAsync, waitMs }, String(text))
   }
 })
