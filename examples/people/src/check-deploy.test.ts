@@ -25,12 +25,18 @@ test('what the service has stored can be replayed by its own code, and what it d
   await using eventStore = new SqliteEventStore({ path })
   await using viewStore = new MemoryViewStore()
   await using application = createPeopleApplication({ eventStore, viewStore })
+  await application.start()
   const aggregateId = person.id('ada')
-  await application.dispatch({ commandType: 'CreatePerson', aggregateId, data: { legalName: 'Ada Lovelace' } })
+  const hiring = { organizationId: 'works', role: 'Analyst', startDate: '2026-07-01' }
+  await application.dispatch({ commandType: 'CreatePerson', aggregateId, data: { legalName: 'Ada Lovelace', hiring } })
   await application.dispatch({ commandType: 'ChangeEmail', aggregateId, data: { newEmail: 'ada@example.org' } })
+  for (let status: unknown; status !== 'Completed'; await new Promise(setImmediate)) {
+    status = ((await application.stateAt('HiringProcess', 'ada')).state as { readonly status: unknown }).status
+  }
+  await application.stop()
   const fine = await checkDeploy('--events', path)
   assert.equal(fine.exitCode, 0, fine.output)
-  assert.match(fine.output, /Replayed 2 events of 1 aggregate into 1 view document/)
+  assert.match(fine.output, /Replayed \d+ events of 3 aggregates into 3 view documents/)
   const unknown = [{ eventType: 'ShoeSizeSet', eventData: { size: 38 } }]
   await eventStore.appendEvents({ aggregateType: 'Person', aggregateId: 'ada' }, unknown, { expectedVersion: 2 })
   const { exitCode, output } = await checkDeploy('--events', path)

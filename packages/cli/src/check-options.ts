@@ -22,7 +22,7 @@ export const checkHelp = `Replays every event of an event store through aggregat
 
   cim check <definitions> --events <file> [options]
 
-  <definitions>          a module that exports 'aggregates' and 'projections', lists of both
+  <definitions>          a module that exports 'aggregates' and 'projections', lists of both, and 'sagas' if there are any
   --events <file>        the SQLite file of the event store
   --save <file>          keeps fingerprints of all states and view documents there
   --compare <file>       compares with the fingerprints that the previous code has saved

@@ -173,6 +173,15 @@ describe('cim check', () => {
       [['check', fine, '--events', place.events, '--with-states'], /--save <file>/],
       [['check', fine, '--events', place.events, '--compare', 'none'], /--compare must be a file that exists/],
       [['check', place.module('export const aggregates = []'), '--events', place.events], /must export 'projections'/],
+      [
+        [
+          'check',
+          place.module('export const [aggregates, projections, sagas] = [[], [], {}]'),
+          '--events',
+          place.events,
+        ],
+        /must export 'sagas': a list/,
+      ],
       [['check', place.module('throw new Error("half")'), '--events', place.events], /cannot be loaded.*half/],
     ] as const) {
       const { exitCode, errors } = await run(...args)

@@ -45,7 +45,7 @@ async function fileOf(
 
 async function run(
   options: CheckOptions,
-  { aggregates, projections }: Definitions,
+  { aggregates, projections, sagas }: Definitions,
   { eventStore, viewStore }: { readonly eventStore: SqliteEventStore; readonly viewStore: SqliteViewStore },
   { errors, signal }: CliEnvironment,
 ): Promise<DeployReport> {
@@ -56,6 +56,7 @@ async function run(
       eventStore,
       aggregates,
       projections,
+      sagas,
       scratch: viewStore,
       expected: options.expected,
       withStates: options.withStates,

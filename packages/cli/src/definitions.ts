@@ -2,24 +2,26 @@
 
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { AggregateDefinition, ProjectionDefinition } from '@cim/core'
+import type { AggregateDefinition, ProjectionDefinition, SagaDefinition } from '@cim/core'
 import { UsageError } from './usage-error.ts'
 
 /** What an application is defined by. */
 export interface Definitions {
   readonly aggregates: readonly AggregateDefinition[]
   readonly projections: readonly ProjectionDefinition[]
+  readonly sagas: readonly SagaDefinition[]
 }
 
 /**
- * @param path of a module that exports `aggregates` and `projections`
- * @throws {UsageError} when it cannot be loaded or lacks one of them
+ * @param path of a module that exports `aggregates` and `projections`, and `sagas` when there are any
+ * @throws {UsageError} when it cannot be loaded or lacks one of the first two
  */
 export async function loadDefinitions(path: string): Promise<Definitions> {
   const loaded = await load(path)
   const aggregates = listIn(path, loaded, 'aggregates', 'aggregateType')
   const projections = listIn(path, loaded, 'projections', 'viewName')
-  return { aggregates, projections } as unknown as Definitions
+  const sagas = 'sagas' in loaded ? listIn(path, loaded, 'sagas', 'sagaName') : []
+  return { aggregates, projections, sagas } as unknown as Definitions
 }
 
 async function load(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -5,6 +5,7 @@ import type { EventStore } from '../event-store/event-store.ts'
 import { MemoryEventStore } from '../memory/memory-event-store.ts'
 import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { defineProjection, type ProjectionDefinition } from '../read-side/projection.ts'
+import { defineSaga, type SagaDefinition } from '../sagas/saga.ts'
 import {
   type Amount,
   a1,
@@ -102,6 +103,28 @@ describe('a check before a deployment', () => {
     await application.acknowledgmentOf('c-1', { waitMs: 30_000 })
     const { problems, aggregates, events } = await check(eventStore, { compareWith: linesOf(lines) })
     assert.deepEqual([problems, aggregates, events], [[], 2, 3])
+  })
+
+  test('knows the journals of sagas', async () => {
+    const eventStore = new MemoryEventStore()
+    const letter = defineSaga('Letter', {
+      from: [account],
+      initialState: { amount: 0 },
+      startedBy: { Deposited: ({ aggregateId }) => aggregateId },
+      on: { Deposited: (_, { data }) => ({ state: data, completed: true }) },
+    }) as SagaDefinition
+    const stores = { eventStore, viewStore: new MemoryViewStore() }
+    await using application = new Application({ ...stores, aggregates: [accountDefinition], sagas: [letter] })
+    await application.start()
+    await application.dispatch(account.command('Deposit', { amount: 5 }, { aggregateId: a1 }))
+    await application.processing.drain('Letter')
+    const { isFine, aggregates, events } = await check(eventStore, { sagas: [letter] })
+    assert.deepEqual([isFine, aggregates, events], [true, 2, 4])
+    const unknown = kindsOf(await check(eventStore))
+    assert.deepEqual(
+      unknown.map(([kind, subject]) => [kind, subject]),
+      ['EventHandled', 'SagaCompleted', 'SagaStarted'].map((eventType) => ['unknown-event', `Letter.${eventType}`]),
+    )
   })
 
   test('accepts an empty store', async () => {

@@ -6,6 +6,8 @@ import { InvalidOptionError, ValidationError } from '../errors/input-errors.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
 import type { ViewStore } from '../read-side/view-store.ts'
+import type { SagaDefinition } from '../sagas/saga.ts'
+import { journalOf } from '../sagas/saga-journal.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import { checkAggregates } from './check-aggregates.ts'
 import type { CheckRun, DeployProgress } from './check-run.ts'
@@ -19,6 +21,8 @@ export interface CheckDeployOptions {
   readonly eventStore: EventStore
   readonly aggregates: readonly AggregateDefinition[]
   readonly projections?: readonly ProjectionDefinition[]
+  /** Their journals are events of the store too. */
+  readonly sagas?: readonly SagaDefinition[]
   /** An empty view store for the documents of the projections, needed when there are any. */
   readonly scratch?: ViewStore
   /** The lines that an earlier check has saved, to be compared with. */
@@ -42,6 +46,7 @@ const optionNames = [
   'eventStore',
   'aggregates',
   'projections',
+  'sagas',
   'scratch',
   'compareWith',
   'save',
@@ -63,7 +68,9 @@ const optionNames = [
  */
 export async function checkDeploy(options: CheckDeployOptions): Promise<DeployReport> {
   checkOptions('checkDeploy', options, optionNames)
-  const { eventStore, aggregates, projections = [], scratch, compareWith, save, expected = [] } = options
+  const { eventStore, projections = [], scratch, compareWith, save, expected = [] } = options
+  const journals = (options.sagas ?? []).map((saga) => journalOf(saga))
+  const aggregates = [queuedCommand, ...journals, ...options.aggregates] as readonly AggregateDefinition[]
   if (projections.length > 0 && scratch === undefined) {
     throw new InvalidOptionError('checkDeploy', 'scratch', 'must be an empty view store, as there are projections.')
   }
@@ -85,7 +92,7 @@ export async function checkDeploy(options: CheckDeployOptions): Promise<DeployRe
     await previous?.open()
     checkPosition(previous, head)
     await save?.(headerLine(head))
-    const folded = await checkAggregates(run, [queuedCommand as unknown as AggregateDefinition, ...aggregates])
+    const folded = await checkAggregates(run, aggregates)
     const viewed =
       scratch === undefined ? { documents: 0, notCompared: [] } : await checkViews(run, projections, scratch)
     await save?.(endLine(folded.aggregates, viewed.documents))
