@@ -21,7 +21,7 @@ const forbidden: readonly Forbidden[] = [
   neighbour('tracing imports what lies beside it', 'core/src/tracing/a.ts', '../errors/index.ts'),
   neighbour('the event store imports the write side', 'core/src/event-store/a.ts', '../write-side/index.ts'),
   neighbour('the command queue imports the read side', 'core/src/command-queue/a.ts', '../read-side/index.ts'),
-  neighbour('sagas import the read side', 'core/src/sagas/a.ts', '../read-side/index.ts'),
+  neighbour('sagas import the application', 'core/src/sagas/a.ts', '../application/index.ts'),
   neighbour('the in-memory adapters import the application', 'core/src/memory/a.ts', '../application/index.ts'),
   neighbour(
     'the check before a deployment imports the application',
