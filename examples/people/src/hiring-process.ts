@@ -1,6 +1,15 @@
 /** Hires a person who was created for it: the employment starts, HR is told, and what goes wrong on the way is taken back. */
 
-import { type DomainEvent, deadline, defineSaga, deriveUuid, type EntityId, type SagaDefinition, step } from '@cim/core'
+import {
+  type DomainEvent,
+  deadline,
+  defineSaga,
+  deriveUuid,
+  type EntityId,
+  type RejectionReason,
+  type SagaDefinition,
+  step,
+} from '@cim/core'
 import { employment } from './employment.ts'
 import { organization } from './organization.ts'
 import { person } from './person.ts'
@@ -54,8 +63,7 @@ export function defineHiringProcess(daysToNotifyHR = 3): SagaDefinition<HiringSt
       PersonCreated: (_, { aggregateId: personId, data }) => {
         if (data.hiring === undefined) return
         const hiring = { personId, ...data.hiring }
-        const start = employment.command('StartEmployment', hiring, { aggregateId: employmentOf(personId) })
-        return { state: { hiring }, commands: [step('Employ', start)] }
+        return { state: { hiring }, commands: [step('Employ', start(hiring))] }
       },
       EmploymentStarted: (_, { aggregateId }) => ({
         commands: [employment.command('NotifyHR', {}, { aggregateId })],
@@ -65,22 +73,16 @@ export function defineHiringProcess(daysToNotifyHR = 3): SagaDefinition<HiringSt
       OrganizationDissolved: (_, { data }) => ({ failed: { code: 'organization-dissolved', message: data.reason } }),
     },
     onDeadline: {
-      HRNotifiedInTime: (_, __, { sagaId }) => ({
-        commands: [employment.command('EscalateHRNotification', {}, { aggregateId: employmentOf(sagaId) })],
-      }),
+      HRNotifiedInTime: (_, __, { sagaId }) => ({ commands: [escalate(sagaId)] }),
     },
     onRejected: {
-      StartEmployment: (_, { reason }, { sagaId }) => ({ commands: [inform(sagaId, reason.message)], failed: reason }),
+      StartEmployment: (_, { reason }, { sagaId }) => ({ commands: [inform(sagaId, reason)], failed: reason }),
     },
     compensate: {
       Employ: {
         commands: ({ hiring }, { sagaId, now, reason }) => [
-          employment.command(
-            'EndEmployment',
-            { endDate: later(dayOf(now), hiring?.startDate ?? ''), reason: toLine(reason.message, 500) },
-            { aggregateId: employmentOf(sagaId) },
-          ),
-          inform(sagaId, reason.message),
+          end(sagaId, later(dayOf(now), hiring?.startDate), reason),
+          inform(sagaId, reason),
         ],
         // Somebody else has ended it, or there is nobody to inform any more.
         unlessRejectedWith: ['employment-ended', 'person-deceased', 'person-merged'],
@@ -89,14 +91,24 @@ export function defineHiringProcess(daysToNotifyHR = 3): SagaDefinition<HiringSt
   })
 }
 
-function inform(personId: string, why: string) {
-  return person.command(
-    'InformPerson',
-    { about: 'hiring', reason: toLine(why, 500) },
-    { aggregateId: person.id(personId) },
-  )
+function start(hiring: Hiring) {
+  return employment.command('StartEmployment', hiring, { aggregateId: employmentOf(hiring.personId) })
 }
 
-function later(one: string, other: string): string {
+function escalate(personId: string) {
+  return employment.command('EscalateHRNotification', {}, { aggregateId: employmentOf(personId) })
+}
+
+function end(personId: string, endDate: string, { message }: RejectionReason) {
+  const data = { endDate, reason: toLine(message, 500) }
+  return employment.command('EndEmployment', data, { aggregateId: employmentOf(personId) })
+}
+
+function inform(personId: string, { message }: RejectionReason) {
+  const data = { about: 'hiring', reason: toLine(message, 500) } as const
+  return person.command('InformPerson', data, { aggregateId: person.id(personId) })
+}
+
+function later(one: string, other = one): string {
   return one > other ? one : other
 }
