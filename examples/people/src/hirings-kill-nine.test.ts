@@ -78,6 +78,26 @@ test(`hirings survive ${kills} kills of the service: each ends, and HR can tell 
   await assertViewsEqualReplay(dataFolder)
 })
 
+test('HR is asked again under the same key after a kill that came before their answer', async (context) => {
+  const endpoint = await HREndpoint.open(context, 'nothing')
+  const dataFolder = temporaryFolder(context)
+  const args = ['--hr-url', endpoint.url]
+  await using service = await ServiceProcess.start({ dataFolder, args })
+  const { commandType: _, ...body } = hire('ada')
+  const response = await fetch(`${service.url}/commands/CreatePerson`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  assert.equal(response.status, 200)
+  await endpoint.reach(1)
+  await service.end('SIGKILL')
+  endpoint.answer = 204
+  await using again = await ServiceProcess.start({ dataFolder, args })
+  assert.equal(await outcomeOf(again.url, 'ada'), 'Completed')
+  assert.deepEqual([endpoint.requests.length, new Set(endpoint.keys).size], [2, 1])
+})
+
 const idOf = (index: number): string => `person-${index}`
 
 /** Every third person is hired by an organization that is dissolved meanwhile. */
@@ -117,14 +137,17 @@ async function allOutcomes(url: string): Promise<ReadonlyMap<string, string>> {
   const outcomes = new Map<string, string>()
   for (let index = 0; index < persons; index++) {
     const personId = idOf(index)
-    const status = await eventually(`the end of the hiring of ${personId}`, async () => {
-      const response = await fetch(`${url}/aggregates/HiringProcess/${personId}`)
-      const { state } = (await response.json()) as { readonly state?: { readonly status?: string } }
-      return state?.status === 'Completed' || state?.status === 'Failed' ? state.status : undefined
-    })
-    outcomes.set(personId, status)
+    outcomes.set(personId, await outcomeOf(url, personId))
   }
   return outcomes
+}
+
+function outcomeOf(url: string, personId: string): Promise<string> {
+  return eventually(`the end of the hiring of ${personId}`, async () => {
+    const response = await fetch(`${url}/aggregates/HiringProcess/${personId}`)
+    const { state } = (await response.json()) as { readonly state?: { readonly status?: string } }
+    return state?.status === 'Completed' || state?.status === 'Failed' ? state.status : undefined
+  })
 }
 
 /** Waits until HR was told of everything that there is to tell. */

@@ -53,12 +53,14 @@ export function classifyHRFailure(error: unknown): FailureKind {
  * Each notification is posted at least once, in the order of its employment, under an idempotency key that stays the same.
  * @param options where to
  * @param target the application, which is asked only once the reaction runs
+ * @throws {TypeError} when the URL is none
  */
 export function defineHRNotifier(options: HRNotifierOptions, target: HRNotifierTarget): ReactionDefinition {
+  const { timeoutMs = 10_000, onUnsent } = options
+  const url = options.url === undefined ? undefined : new URL(options.url)
   const tell = async (notification: object, { idempotencyKey, signal }: ReactionContext): Promise<void> => {
-    const { url, timeoutMs = 10_000, onUnsent } = options
     if (url === undefined) onUnsent?.(notification)
-    else await post(new URL(url), notification, { idempotencyKey, signal, timeoutMs })
+    else await post(url, notification, { idempotencyKey, signal, timeoutMs })
   }
   return defineReaction('HRNotifier', {
     from: [employment],

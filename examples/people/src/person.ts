@@ -22,7 +22,7 @@ export interface PersonState {
 const initialState: PersonState = { status: 'NotCreated' }
 
 /** What a person is created for: the saga HiringProcess sees to the employment. */
-const hiring = z.strictObject({ organizationId, role, startDate: calendarDate })
+const hiring = { organizationId, role, startDate: calendarDate }
 /** What a person is told. A hiring: that it came to nothing. */
 const news = { about: z.enum(['hiring']), reason }
 
@@ -31,7 +31,7 @@ export const person = defineAggregate('Person', {
     PersonCreated: z.object({
       legalName: personName,
       dateOfBirth: calendarDate.optional(),
-      hiring: hiring.optional(),
+      hiring: z.object(hiring).optional(),
     }),
     NameUpdated: z.object({ legalName: personName }),
     EmailChanged: z.object({ newEmail: z.string() }),
@@ -46,7 +46,7 @@ export const person = defineAggregate('Person', {
     CreatePerson: z.strictObject({
       legalName: personNameInput,
       dateOfBirth: calendarDate.optional(),
-      hiring: hiring.optional(),
+      hiring: z.strictObject(hiring).optional(),
     }),
     UpdateName: z.strictObject({ legalName: personNameInput }),
     ChangeEmail: z.strictObject({ newEmail: z.email().max(254) }),
