@@ -49,6 +49,8 @@ const initialState: HiringState = {}
 export function defineHiringProcess(daysToNotifyHR = 3): SagaDefinition<HiringState> {
   return defineSaga('HiringProcess', {
     from: [person, organization, employment],
+    // Whoever was created to be hired is hired, also when the process has forgotten how far it was.
+    startAt: 'beginning',
     initialState,
     startedBy: {
       PersonCreated: ({ aggregateId, data }) => (data.hiring === undefined ? undefined : aggregateId),

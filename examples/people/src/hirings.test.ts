@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { MemoryViewStore } from '@cim/core'
+import { SqliteEventStore } from '@cim/sqlite'
+import { createPeopleApplication } from './application.ts'
 import { employment } from './employment.ts'
 import { employmentOf } from './hiring-process.ts'
 import { organization } from './organization.ts'
@@ -108,6 +111,16 @@ describe('a hiring', () => {
 })
 
 describe('hirings', () => {
+  test('are taken up that were ordered before the process has ever run, or was known to', async (context) => {
+    const folder = temporaryFolder(context)
+    await using eventStore = new SqliteEventStore({ path: join(folder, 'events.sqlite') })
+    const application = createPeopleApplication({ eventStore, viewStore: new MemoryViewStore() })
+    await application.dispatch(hire('ada'))
+    await eventStore.close()
+    await using hirings = await Hirings.open(folder)
+    await hirings.ends('ada', 'Completed')
+  })
+
   test('are known when views and progress are lost: nothing is done again', async (context) => {
     const endpoint = await HREndpoint.open(context)
     const folder = temporaryFolder(context)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Application, type Command, type CountedStatus, type SagaView, systemClock } from '@cim/core'
+import { type Application, type Command, type CountedStatus, hasErrorCode, type SagaView, systemClock } from '@cim/core'
 import { SqliteEventStore, SqliteViewStore } from '@cim/sqlite'
 import { createPeopleApplication, type HROptions } from '../application.ts'
 import { organization } from '../organization.ts'
@@ -75,10 +75,19 @@ export class Hirings implements AsyncDisposable {
   /** Waits until the process itself has come to its end. */
   async ends(personId: string, status: CountedStatus): Promise<SagaView> {
     for (let waited = 0; ; waited += 10) {
-      const saga = await this.application.sagas.get('HiringProcess', personId)
+      const saga = await this.#find(personId)
       if (saga?.status === status) return saga
       assert.ok(waited < patienceMs, `The process of ${personId} should be ${status}; it is ${JSON.stringify(saga)}.`)
       await delay(10)
+    }
+  }
+
+  async #find(personId: string): Promise<SagaView | undefined> {
+    try {
+      return await this.application.sagas.get('HiringProcess', personId)
+    } catch (error) {
+      if (hasErrorCode(error, 'view-not-ready')) return undefined
+      throw error
     }
   }
 
