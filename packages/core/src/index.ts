@@ -155,6 +155,7 @@ export {
   type CheckedReadOptions,
   checkLoadOptions,
   checkReadOptions,
+  checkSubscribeOptions,
   defaultLimits,
   parseTimestamp,
 } from './event-store/event-store-options.ts'

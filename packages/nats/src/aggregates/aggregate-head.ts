@@ -1,0 +1,131 @@
+/** What a process knows of one aggregate without its events: enough to append to it and to recognise repeats. */
+
+import type { CommandRecord } from '@cim/core'
+import type { StoredEvent } from '../messages/event-message.ts'
+import type { AggregateSubjects } from '../messages/event-subject.ts'
+
+/** A command that the aggregate has seen. */
+export interface KnownCommand {
+  readonly record: CommandRecord
+  /** The first of its events, 0 when it made none. */
+  readonly firstVersion: number
+}
+
+/** Never ahead of the stream, perhaps behind it: then the version check of the next append says so. */
+export class AggregateHead {
+  readonly subjects: AggregateSubjects
+  #version = 0
+  #guard = 0
+  #proof: string | undefined
+  #commands: Map<string, KnownCommand> | undefined
+  #hasOutcomes: boolean
+
+  /**
+   * @param isWhole true for an aggregate that is known from its first event on, or of which nothing is stored; false when
+   *   only its version is known
+   */
+  constructor(subjects: AggregateSubjects, isWhole: boolean) {
+    this.subjects = subjects
+    this.#commands = isWhole ? new Map() : undefined
+    this.#hasOutcomes = isWhole
+  }
+
+  get version(): number {
+    return this.#version
+  }
+
+  /** The newest outcome in the slot of the next version, 0 for none. */
+  get guard(): number {
+    return this.#guard
+  }
+
+  /** A subject that any replica has which is as new as this: the newest that is known. */
+  get proof(): string | undefined {
+    return this.#proof
+  }
+
+  /** True when every command that made events is known. */
+  get hasCommands(): boolean {
+    return this.#commands !== undefined
+  }
+
+  /** True when every command without events is known, too. */
+  get hasOutcomes(): boolean {
+    return this.#hasOutcomes
+  }
+
+  /** About how much memory it takes, in commands. */
+  get weight(): number {
+    return 1 + (this.#commands?.size ?? 0)
+  }
+
+  findCommand(commandId: string): KnownCommand | undefined {
+    return this.#commands?.get(commandId)
+  }
+
+  /** Takes those events that follow on what is known, whoever appended them. */
+  takeEvents(events: readonly StoredEvent[]): void {
+    for (const event of events) {
+      if (event.envelope.sequence !== this.#version + 1) continue
+      this.#take(event)
+      this.#hasOutcomes = false
+    }
+  }
+
+  /** Takes events that were appended right after all that is known: no outcome can stand before them that is not known. */
+  takeOwnEvents(events: readonly StoredEvent[]): void {
+    for (const event of events) if (event.envelope.sequence === this.#version + 1) this.#take(event)
+  }
+
+  /** Knows the version alone from here on. */
+  skipTo(version: number): void {
+    if (version <= this.#version) return
+    this.#version = version
+    this.#guard = 0
+    this.#proof = this.subjects.eventAt(version)
+    this.#commands = undefined
+    this.#hasOutcomes = false
+  }
+
+  /** @param isAll true when these are all outcomes of the aggregate */
+  takeOutcomes(
+    outcomes: readonly { readonly record: CommandRecord; readonly sequence: number; readonly slot: number }[],
+    isAll: boolean,
+  ): void {
+    for (const { record, sequence, slot } of outcomes) {
+      // Events win: of an event and an outcome of one command, only one is ever stored.
+      if (this.#commands?.has(record.commandId) === false) {
+        this.#commands.set(record.commandId, { record, firstVersion: 0 })
+      }
+      if (slot === this.#version + 1 && sequence > this.#guard) this.#guard = sequence
+    }
+    if (isAll) this.#hasOutcomes = true
+  }
+
+  /** Takes a message that stands in the slot of the next version, and of which nothing else is known. */
+  takeGuard(subject: string, sequence: number): void {
+    if (sequence <= this.#guard) return
+    this.#guard = sequence
+    this.#proof = subject
+    this.#hasOutcomes = false
+  }
+
+  /** Takes the outcome that this process has recorded right after all that is known. */
+  takeOwnOutcome(record: CommandRecord, subject: string, sequence: number): void {
+    this.#commands?.set(record.commandId, { record, firstVersion: 0 })
+    this.#guard = sequence
+    this.#proof = subject
+  }
+
+  #take({ envelope, fingerprint }: StoredEvent): void {
+    const { sequence: version, position, timestamp, metadata, eventType } = envelope
+    this.#version = version
+    this.#guard = 0
+    this.#proof = this.subjects.event(eventType, version)
+    const { commandId } = metadata
+    if (this.#commands === undefined || commandId === undefined || fingerprint === undefined) return
+    const firstVersion = this.#commands.get(commandId)?.firstVersion ?? version
+    const record: CommandRecord = { commandId, fingerprint, status: 'Accepted', version, position, timestamp }
+    this.#commands.set(commandId, { record: Object.freeze(record), firstVersion })
+  }
+}

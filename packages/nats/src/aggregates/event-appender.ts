@@ -1,0 +1,235 @@
+/** Appends events and outcomes of commands at exactly the version that the writer has seen. */
+
+import {
+  type AggregateRef,
+  type AppendOptions,
+  type AppendResult,
+  type CommandRecord,
+  ConcurrencyError,
+  checkCommand,
+  findRepeat,
+  hasErrorCode,
+  type PreparedEvent,
+  StoreUnavailableError,
+} from '@cim/core'
+import { eventHeaders } from '../messages/event-headers.ts'
+import { encodeEvent, type StoredEvent } from '../messages/event-message.ts'
+import { AggregateSubjects } from '../messages/event-subject.ts'
+import { encodeOutcome } from '../messages/outcome-message.ts'
+import type { Patience } from '../server/patience.ts'
+import type { NewMessage, Publisher, PublishOutcome } from '../server/publisher.ts'
+import { AggregateHead } from './aggregate-head.ts'
+import type { AggregateReader } from './aggregate-reader.ts'
+import { type HeadLoader, keyOf } from './head-loader.ts'
+import { KeyedQueue } from './keyed-queue.ts'
+import type { StampClock } from './stamp-clock.ts'
+
+/** What {@link EventAppender} works with. */
+export interface EventAppenderParts {
+  readonly publisher: Publisher
+  readonly loader: HeadLoader
+  readonly reader: AggregateReader
+  readonly clock: StampClock
+  readonly prefix: string
+  readonly newPatience: () => Patience
+  /** Is told the position of each event that was stored. */
+  readonly stored: (position: number) => void
+}
+
+/** An append on its way. */
+interface Append {
+  readonly aggregate: AggregateRef
+  readonly prepared: readonly PreparedEvent[]
+  readonly options: AppendOptions
+  /** The version at which a message was sent of which it is not known whether it was stored. */
+  unknownAt: number | undefined
+}
+
+/** Appends to one aggregate run one after the other, to different ones side by side. */
+export class EventAppender {
+  readonly #parts: EventAppenderParts
+  readonly #queue = new KeyedQueue()
+
+  constructor(parts: EventAppenderParts) {
+    this.#parts = parts
+  }
+
+  /** Appends as the port says, and settles what is unknown after a lost answer by what is stored. */
+  append(aggregate: AggregateRef, prepared: readonly PreparedEvent[], options: AppendOptions): Promise<AppendResult> {
+    return this.#queue.run(keyOf(aggregate), async () => {
+      const append: Append = { aggregate, prepared, options, unknownAt: undefined }
+      try {
+        return await this.#append(append)
+      } catch (error) {
+        if (append.unknownAt === undefined || !hasErrorCode(error, 'store-unavailable')) throw error
+        throw unknownOutcome(aggregate, error)
+      }
+    })
+  }
+
+  async #append(append: Append): Promise<AppendResult> {
+    const { aggregate, prepared } = append
+    const patience = this.#parts.newPatience()
+    for (;;) {
+      const head = await this.#headFor(append, patience)
+      const first = await this.#findFirst(append, head, patience)
+      if (first !== undefined) return first
+      const { outcome, events } = await this.#publish(append, head)
+      if (outcome.kind === 'stored') {
+        head.takeOwnEvents(events)
+        this.#parts.loader.keep(aggregate, head)
+        this.#parts.stored(outcome.sequence)
+        const { sequence: version, position, timestamp } = events.at(-1)?.envelope ?? missing()
+        return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat: false }
+      }
+      if (outcome.kind === 'unknown') {
+        if (outcome.cause.isSent) append.unknownAt ??= head.version
+        await patience.wait(`appending ${prepared.length} events to ${aggregate.aggregateType}`, outcome.cause)
+      }
+      const before = head.version
+      const guard = head.guard
+      await this.#parts.loader.refresh(aggregate, head, patience)
+      // Another writer's message is still on its way through the replicas.
+      if (outcome.kind === 'refused' && head.version === before && head.guard === guard) {
+        await patience.wait(
+          `appending to ${aggregate.aggregateType} at version ${before}`,
+          'another append is under way',
+        )
+      }
+    }
+  }
+
+  /** @returns a head on which the append can be judged */
+  async #headFor({ aggregate, options }: Append, patience: Patience): Promise<AggregateHead> {
+    const { loader, prefix } = this.#parts
+    const subjects = AggregateSubjects.of(prefix, aggregate) ?? missing()
+    const { expectedVersion, command } = options
+    // Whoever creates an aggregate is right most of the time; if not, its version check fails, and then it is loaded.
+    if (expectedVersion === 0 && loader.find(aggregate) === undefined) return new AggregateHead(subjects, true)
+    const head = await loader.load(aggregate, subjects, command?.commandId, patience)
+    if (expectedVersion === 'any' || expectedVersion <= head.version) return head
+    await loader.refresh(aggregate, head, patience)
+    return loader.load(aggregate, subjects, command?.commandId, patience)
+  }
+
+  /** @returns the result when the same was appended before @throws {ConcurrencyError} at another version */
+  async #findFirst(append: Append, head: AggregateHead, patience: Patience): Promise<AppendResult | undefined> {
+    const { aggregate, prepared, options, unknownAt } = append
+    const { expectedVersion, command } = options
+    const known = command === undefined ? undefined : head.findCommand(command.commandId)
+    if (command !== undefined && known !== undefined) {
+      checkCommand(aggregate, known.record, command)
+      const { record, firstVersion } = known
+      const events = firstVersion === 0 ? [] : await this.#load(head, firstVersion, record.version, patience)
+      const { version, position, timestamp } = record
+      const isRepeat = !(unknownAt !== undefined && events[0]?.envelope.eventId === prepared[0]?.eventId)
+      return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat }
+    }
+    const from = expectedVersion === 'any' ? unknownAt : expectedVersion
+    if (from === undefined || from === head.version) return undefined
+    const last = Math.min(from + prepared.length, head.version)
+    const present = from < last ? await this.#load(head, from + 1, last, patience) : []
+    const repeat = findRepeat(
+      aggregate,
+      prepared,
+      present.map(({ envelope }) => envelope),
+    )
+    if (repeat !== undefined) return { ...repeat, isRepeat: unknownAt !== from }
+    if (expectedVersion !== 'any') {
+      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, expectedVersion, head.version)
+    }
+    // Others have taken the place: what was sent there can no longer be stored.
+    append.unknownAt = undefined
+    return undefined
+  }
+
+  #load(head: AggregateHead, from: number, to: number, patience: Patience): Promise<readonly StoredEvent[]> {
+    const range = { from, to, known: to, mostBytes: Number.MAX_SAFE_INTEGER }
+    return patience.during('loading events', () => this.#parts.reader.range(head.subjects, range))
+  }
+
+  async #publish({ aggregate, prepared, options }: Append, head: AggregateHead) {
+    const { publisher, clock } = this.#parts
+    const { version, guard, subjects } = head
+    const timestamp = clock.stamp()
+    const messages = prepared.map((event, index): NewMessage => {
+      const sequence = version + index + 1
+      return {
+        subject: subjects.event(event.eventType, sequence),
+        body: encodeEvent(aggregate, event, sequence, timestamp, options.command),
+        slot: subjects.slot(sequence),
+        newest: index === 0 ? guard : 0,
+        headers: eventHeaders(aggregate, event),
+      }
+    })
+    let outcome: PublishOutcome | undefined
+    try {
+      const [only] = messages
+      outcome =
+        messages.length === 1 && only !== undefined
+          ? await publisher.publish(only)
+          : await publisher.publishAll(messages)
+    } finally {
+      clock.settle(timestamp, outcome !== undefined && outcome.kind !== 'refused')
+    }
+    const last = outcome.kind === 'stored' ? outcome.sequence : 0
+    const events = prepared.map((event, index): StoredEvent => {
+      const { eventId, eventType, schemaVersion, eventData, metadata } = event
+      const [sequence, position] = [version + index + 1, last - prepared.length + index + 1]
+      const place = { eventId, ...aggregateOf(aggregate), sequence, position, eventType, schemaVersion }
+      const envelope = { ...place, eventData, metadata, timestamp }
+      return { envelope, fingerprint: options.command?.fingerprint }
+    })
+    return { outcome, events }
+  }
+
+  /** Remembers the outcome of a command without events, unless the aggregate has seen the command. */
+  record(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    return this.#queue.run(keyOf(aggregate), () => this.#record(aggregate, record))
+  }
+
+  async #record(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    const { loader, publisher, prefix } = this.#parts
+    const patience = this.#parts.newPatience()
+    const subjects = AggregateSubjects.of(prefix, aggregate) ?? missing()
+    for (;;) {
+      const head = await loader.load(aggregate, subjects, record.commandId, patience)
+      const known = head.findCommand(record.commandId)?.record
+      if (known !== undefined) {
+        checkCommand(aggregate, known, record)
+        return known
+      }
+      const slot = head.version + 1
+      const subject = subjects.outcome(record.commandId, slot)
+      const body = encodeOutcome(record)
+      const outcome = await publisher.publish({ subject, body, slot: subjects.slot(slot), newest: head.guard })
+      if (outcome.kind === 'stored') {
+        const { reason } = record
+        const kept = reason === undefined ? record : { ...record, reason: Object.freeze({ ...reason }) }
+        head.takeOwnOutcome(Object.freeze({ ...kept }), subject, outcome.sequence)
+        loader.keep(aggregate, head)
+        return head.findCommand(record.commandId)?.record ?? record
+      }
+      const cause = outcome.kind === 'unknown' ? outcome.cause : 'another append is under way'
+      await patience.wait('recording the outcome of a command', cause)
+      await loader.refresh(aggregate, head, patience)
+    }
+  }
+}
+
+function aggregateOf({ aggregateType, aggregateId }: AggregateRef): AggregateRef {
+  return { aggregateType, aggregateId }
+}
+
+function unknownOutcome({ aggregateType, aggregateId }: AggregateRef, cause: Error): Error {
+  return new StoreUnavailableError(
+    `JetStream: an append to ${aggregateType} ${JSON.stringify(aggregateId)} was sent, no answer came, and what is stored could not be ` +
+      'read: whether its events are stored is not known. Repeat it with the same command or the same event ids and ' +
+      `the same expected version: that is safe, and stores them once. ${cause.message}`,
+    { cause },
+  )
+}
+
+function missing(): never {
+  throw new Error('This cannot be: the arguments were checked before.')
+}

@@ -1,0 +1,136 @@
+/** Finds out what must be known of an aggregate before something is appended to it. */
+
+import type { AggregateRef, CommandRecord } from '@cim/core'
+import { decodeEvent, type StoredEvent } from '../messages/event-message.ts'
+import type { AggregateSubjects } from '../messages/event-subject.ts'
+import { tooMany } from '../server/direct-reader.ts'
+import type { LeaderApi } from '../server/leader-api.ts'
+import type { Patience } from '../server/patience.ts'
+import { AggregateHead } from './aggregate-head.ts'
+import type { AggregateHeads } from './aggregate-heads.ts'
+import type { AggregateReader } from './aggregate-reader.ts'
+
+/** What {@link HeadLoader} works with. */
+export interface HeadLoaderParts {
+  readonly heads: AggregateHeads
+  readonly reader: AggregateReader
+  readonly leader: LeaderApi
+  readonly prefix: string
+}
+
+/** @returns the key of an aggregate in maps */
+export function keyOf({ aggregateType, aggregateId }: AggregateRef): string {
+  return `${aggregateType} ${aggregateId}`
+}
+
+const everything = Number.MAX_SAFE_INTEGER
+
+/** Loads heads, and brings them up to date after another writer was faster. */
+export class HeadLoader {
+  readonly #parts: HeadLoaderParts
+
+  constructor(parts: HeadLoaderParts) {
+    this.#parts = parts
+  }
+
+  /** Remembers a head, or that it has grown. */
+  keep(aggregate: AggregateRef, head: AggregateHead): void {
+    this.#parts.heads.keep(keyOf(aggregate), head)
+  }
+
+  /** @returns a head of which only the version will be known */
+  create(subjects: AggregateSubjects): AggregateHead {
+    return new AggregateHead(subjects, false)
+  }
+
+  find(aggregate: AggregateRef): AggregateHead | undefined {
+    return this.#parts.heads.get(keyOf(aggregate))
+  }
+
+  /**
+   * @param commandId when given, the head tells whether the aggregate has seen this command
+   * @returns what is known, loaded when that is not enough
+   */
+  async load(
+    aggregate: AggregateRef,
+    subjects: AggregateSubjects,
+    commandId: string | undefined,
+    patience: Patience,
+  ): Promise<AggregateHead> {
+    let head = this.find(aggregate)
+    if (head === undefined || (commandId !== undefined && !head.hasCommands)) {
+      const known = head?.version ?? 0
+      head = (await patience.during('loading an aggregate', () => this.readWhole(subjects, known))).head
+      this.keep(aggregate, head)
+    }
+    if (commandId !== undefined && !head.hasOutcomes && head.findCommand(commandId) === undefined) {
+      await this.#loadOutcomes(head, commandId, patience)
+      this.keep(aggregate, head)
+    }
+    return head
+  }
+
+  /** @returns what became of a command, also of one that another process has just finished */
+  async findCommand(
+    aggregate: AggregateRef,
+    subjects: AggregateSubjects,
+    commandId: string,
+    patience: Patience,
+  ): Promise<CommandRecord | undefined> {
+    for (;;) {
+      const head = await this.load(aggregate, subjects, commandId, patience)
+      const known = head.findCommand(commandId)
+      if (known !== undefined) return known.record
+      const { version, guard } = head
+      await this.refresh(aggregate, head, patience)
+      if (head.version === version && head.guard === guard) return undefined
+    }
+  }
+
+  /** @returns every event of an aggregate, and its head */
+  async readWhole(
+    subjects: AggregateSubjects,
+    known: number,
+  ): Promise<{ readonly head: AggregateHead; readonly events: readonly StoredEvent[] }> {
+    const { reader } = this.#parts
+    const head = new AggregateHead(subjects, true)
+    const whole = await reader.whole(subjects, known)
+    if (whole === tooMany) {
+      const events = await reader.range(subjects, { from: 1, to: everything, known, mostBytes: everything })
+      head.takeEvents(events)
+      return { head, events }
+    }
+    head.takeEvents(whole.events)
+    head.takeOutcomes(whole.outcomes, true)
+    return { head, events: whole.events }
+  }
+
+  /** Asks the leader what stands in the slot of the next version, and takes over what others have appended. */
+  async refresh(aggregate: AggregateRef, head: AggregateHead, patience: Patience): Promise<void> {
+    const { leader, reader, prefix } = this.#parts
+    const { subjects } = head
+    const from = head.version + 1
+    const newest = await patience.during('asking for the newest event of an aggregate', () =>
+      leader.lastMatching(subjects.slot(from)),
+    )
+    if (newest === undefined) return
+    if (decodeEvent(prefix, newest) === undefined) head.takeGuard(newest.subject, newest.sequence)
+    else {
+      const range = { from, to: everything, known: from, mostBytes: everything }
+      head.takeEvents(await patience.during('loading events', () => reader.range(subjects, range)))
+    }
+    this.keep(aggregate, head)
+  }
+
+  async #loadOutcomes(head: AggregateHead, commandId: string, patience: Patience): Promise<void> {
+    const { reader } = this.#parts
+    const { subjects, proof } = head
+    const read = (filter: string) => patience.during('loading outcomes', () => reader.outcomes(filter, proof))
+    const all = await read(subjects.outcomes)
+    if (all !== tooMany) head.takeOutcomes(all, proof === head.proof)
+    else {
+      const own = await read(subjects.outcomesOf(commandId))
+      if (own !== tooMany) head.takeOutcomes(own, false)
+    }
+  }
+}

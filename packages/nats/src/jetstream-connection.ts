@@ -1,0 +1,54 @@
+/** Connects to the servers, and makes or checks the streams. */
+
+import { StoreUnavailableError } from '@cim/core'
+import { jetstreamManager, type StreamInfo } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/nats-core'
+import { connect } from '@nats-io/transport-node'
+import type { CheckedJetStreamOptions } from './jetstream-options.ts'
+import { openSnapshotStream, openStream, snapshotStreamName, whileServersStart } from './stream/open-stream.ts'
+
+/** @throws {StoreUnavailableError} when no server can be reached */
+export async function connectTo(options: CheckedJetStreamOptions): Promise<NatsConnection> {
+  const { servers, connect: more, connection } = options
+  if (connection !== undefined) return connection as NatsConnection
+  const list = typeof servers === 'string' ? servers : [...(servers ?? [])]
+  try {
+    // A server that is away for an hour is not a reason to give up for good.
+    return await connect({ name: 'cim', maxReconnectAttempts: -1, reconnectTimeWait: 250, ...more, servers: list })
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new StoreUnavailableError(
+      `NATS: no connection to ${[list].flat().join(', ')} (${said}). Check that a server runs there and lets this user in.`,
+      { cause },
+    )
+  }
+}
+
+/**
+ * @returns the stream of the events, as it is
+ * @throws {UnsafeStreamError} when it can lose events and the caller has not accepted that
+ * @throws {StoreUnavailableError} when JetStream does not answer, or refuses
+ */
+export async function openStreams(connection: NatsConnection, options: CheckedJetStreamOptions): Promise<StreamInfo> {
+  const { streamName: name, prefix, allowUnsafe = [] } = options
+  const replicas = options.replicas ?? (connection.info?.cluster === undefined ? 1 : 3)
+  const serverVersion = connection.info?.version ?? 'unknown'
+  let manager: Awaited<ReturnType<typeof jetstreamManager>>
+  try {
+    manager = await jetstreamManager(connection)
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new StoreUnavailableError(
+      `NATS: JetStream does not answer (${said}). Start the servers with JetStream (\`jetstream {}\` in their configuration), and allow ` +
+        'this user to use it.',
+      { cause },
+    )
+  }
+  const snapshots = { name: snapshotStreamName(name), subjects: [`${prefix}snapshots.>`], replicas }
+  const events = { name, subjects: [`${prefix}events.>`, `${prefix}outcomes.>`], replicas, serverVersion, allowUnsafe }
+  return whileServersStart(options.giveUpAfterMs, async () => {
+    const info = await openStream(manager, events)
+    await openSnapshotStream(manager, snapshots)
+    return info
+  })
+}

@@ -1,0 +1,232 @@
+/** The distributed event store: a stream of NATS JetStream, any number of processes. */
+
+import {
+  type AggregateRef,
+  type AppendOptions,
+  type AppendResult,
+  type CommandRecord,
+  checkCommandRecord,
+  checkLoadOptions,
+  checkReadOptions,
+  checkSubscribeOptions,
+  createUuidGenerator,
+  type DomainEventEnvelope,
+  type EventBatch,
+  type EventPage,
+  type EventStore,
+  type EventStoreLimits,
+  type LoadEventsOptions,
+  type NewEvent,
+  prepareAppend,
+  problemWithId,
+  type ReadEventsOptions,
+  type SnapshotStore,
+  StoreClosedError,
+  type SubscribeOptions,
+  subjectMatcher,
+} from '@cim/core'
+import type { StreamInfo } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/nats-core'
+import { AggregateHeads } from './aggregates/aggregate-heads.ts'
+import { AggregateReader } from './aggregates/aggregate-reader.ts'
+import { EventAppender } from './aggregates/event-appender.ts'
+import { EventLoader } from './aggregates/event-loader.ts'
+import { HeadLoader } from './aggregates/head-loader.ts'
+import { StampClock } from './aggregates/stamp-clock.ts'
+import { connectTo, openStreams } from './jetstream-connection.ts'
+import {
+  type CheckedJetStreamOptions,
+  checkJetStreamOptions,
+  fittingLimits,
+  type JetStreamEventStoreOptions,
+} from './jetstream-options.ts'
+import { JetStreamSnapshotStore } from './jetstream-snapshot-store.ts'
+import { followStream } from './log/follow-stream.ts'
+import { LogHead } from './log/log-head.ts'
+import { LogReader } from './log/log-reader.ts'
+import { LogWatch } from './log/log-watch.ts'
+import { AggregateSubjects } from './messages/event-subject.ts'
+import { DirectReader } from './server/direct-reader.ts'
+import { Inbox } from './server/inbox.ts'
+import { LeaderApi } from './server/leader-api.ts'
+import { Patience } from './server/patience.ts'
+import { Publisher } from './server/publisher.ts'
+import { snapshotStreamName } from './stream/open-stream.ts'
+
+const apiPrefix = '$JS.API'
+
+/**
+ * Keeps events in a stream of NATS JetStream, which any number of processes may write to and read from.
+ *
+ * What is acknowledged is on the disks of most replicas as far as their operating systems have written it: let the servers
+ * run with `jetstream { sync_interval: always }`, or a power failure of several servers at once can lose the newest events.
+ * @see docs/guarantees.md
+ */
+export class JetStreamEventStore implements EventStore {
+  readonly limits: EventStoreLimits
+  /** Snapshots in a stream of their own, on the same servers. */
+  readonly snapshotStore: SnapshotStore
+  readonly #options: CheckedJetStreamOptions
+  readonly #connection: NatsConnection
+  readonly #inbox: Inbox
+  readonly #watch: LogWatch
+  readonly #head: LogHead
+  readonly #logReader: LogReader
+  readonly #loader: EventLoader
+  readonly #heads: HeadLoader
+  readonly #appender: EventAppender
+  readonly #clock: StampClock
+  readonly #newId: () => string
+  readonly #underWay = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  /**
+   * Connects, and makes the streams or checks those that are there.
+   * @throws {UnsafeStreamError} when a stream is set up so that it can lose events
+   * @throws {StoreUnavailableError} when the servers cannot be reached, or lack JetStream
+   */
+  static async open(options: JetStreamEventStoreOptions): Promise<JetStreamEventStore> {
+    const checked = checkJetStreamOptions(options)
+    const connection = await connectTo(checked)
+    try {
+      const info = await openStreams(connection, checked)
+      const store = new JetStreamEventStore(checked, connection, info)
+      await store.#start()
+      return store
+    } catch (error) {
+      if (checked.connection === undefined) await connection.close()
+      throw error
+    }
+  }
+
+  private constructor(options: CheckedJetStreamOptions, connection: NatsConnection, info: StreamInfo) {
+    const { streamName, prefix } = options
+    const now = options.now ?? Date.now
+    const maxPayload = connection.info?.max_payload ?? 1_048_576
+    this.#options = options
+    this.#connection = connection
+    this.#newId = options.newId ?? createUuidGenerator(now)
+    this.limits = fittingLimits(options.limits, maxPayload)
+    this.#inbox = new Inbox(connection, options.requestTimeoutMs)
+    this.#watch = new LogWatch(connection, streamName)
+    const direct = new DirectReader(this.#inbox, apiPrefix, streamName)
+    const leader = new LeaderApi(this.#inbox, apiPrefix, streamName)
+    const publisher = new Publisher(this.#inbox)
+    const reader = new AggregateReader(direct, prefix)
+    const clock = new StampClock(now)
+    this.#clock = clock
+    this.#head = new LogHead(leader, prefix)
+    this.#logReader = new LogReader({ direct, head: this.#head, prefix })
+    this.#heads = new HeadLoader({ heads: new AggregateHeads(options.maxRemembered), reader, leader, prefix })
+    // A single server is its own leader.
+    const asksLeader = info.config.num_replicas > 1 && options.reads !== 'any'
+    this.#loader = new EventLoader({ reader, loader: this.#heads, leader, prefix, asksLeader })
+    const newPatience = (): Patience => this.#newPatience()
+    const stored = (position: number): void => {
+      this.#head.saw(position)
+      this.#watch.saw(position)
+    }
+    this.#appender = new EventAppender({ publisher, loader: this.#heads, reader, clock, prefix, newPatience, stored })
+    this.snapshotStore = new JetStreamSnapshotStore({
+      direct: new DirectReader(this.#inbox, apiPrefix, snapshotStreamName(streamName)),
+      publisher,
+      prefix,
+      maxPayload,
+      newPatience,
+      assertOpen: () => this.#assertOpen(),
+    })
+  }
+
+  /** Times go on after those that are stored, whatever the clock says. */
+  async #start(): Promise<void> {
+    const timestamp = await this.#head.newestTimestamp(this.#newPatience())
+    if (timestamp !== undefined) this.#clock.saw(timestamp)
+  }
+
+  async appendEvents(
+    aggregate: AggregateRef,
+    events: readonly NewEvent[],
+    options: AppendOptions,
+  ): Promise<AppendResult> {
+    this.#assertOpen()
+    const { aggregateType, aggregateId } = aggregate
+    const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
+    return this.#finish(this.#appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
+  }
+
+  async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
+    this.#assertOpen()
+    return this.#finish(this.#loader.load(aggregate, checkLoadOptions(options), this.#newPatience()))
+  }
+
+  async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
+    this.#assertOpen()
+    return this.#finish(this.#logReader.readPage(checkReadOptions(options), this.#newPatience()))
+  }
+
+  subscribe(subjectPatterns: string | readonly string[], options?: SubscribeOptions): AsyncIterable<EventBatch> {
+    const matches = subjectMatcher(subjectPatterns)
+    return followStream({
+      ...checkSubscribeOptions(options),
+      options,
+      matches,
+      reader: this.#logReader,
+      watch: this.#watch,
+      assertOpen: () => this.#assertOpen(),
+      newPatience: (signal) => this.#newPatience(signal),
+    })
+  }
+
+  async findCommand(aggregate: AggregateRef, commandId: string): Promise<CommandRecord | undefined> {
+    this.#assertOpen()
+    const subjects = AggregateSubjects.of(this.#options.prefix, aggregate)
+    if (subjects === undefined || problemWithId(commandId) !== undefined) return undefined
+    return this.#finish(this.#heads.findCommand(aggregate, subjects, commandId, this.#newPatience()))
+  }
+
+  async recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+    this.#assertOpen()
+    checkCommandRecord(aggregate, record)
+    const { aggregateType, aggregateId } = aggregate
+    return this.#finish(this.#appender.record({ aggregateType, aggregateId }, { ...record }))
+  }
+
+  async headPosition(): Promise<number> {
+    this.#assertOpen()
+    return this.#finish(this.#head.position(this.#newPatience()))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#watch.close()
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+    this.#inbox.close()
+    if (this.#options.connection === undefined) await this.#connection.close()
+  }
+
+  /** What was accepted is finished before the store closes. */
+  async #finish<TResult>(work: Promise<TResult>): Promise<TResult> {
+    this.#underWay.add(work)
+    try {
+      return await work
+    } finally {
+      this.#underWay.delete(work)
+    }
+  }
+
+  #newPatience(signal?: AbortSignal): Patience {
+    return new Patience(this.#inbox, this.#options.giveUpAfterMs, signal)
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new StoreClosedError('The event store is closed. Open a new one.')
+  }
+}

@@ -1,0 +1,183 @@
+/** Requests over one connection whose replies all come to one subscription. */
+
+import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/nats-core'
+
+/** Why a request had no answer. Whether the server has seen it is not known, except that it was never sent. */
+export class NoAnswer extends Error {
+  override readonly name = 'NoAnswer'
+  readonly isSent: boolean
+
+  constructor(message: string, isSent: boolean, options?: ErrorOptions) {
+    super(message, options)
+    this.isSent = isSent
+  }
+}
+
+/** What waits for replies. */
+interface Waiting {
+  /** @returns true when no more is to come */
+  readonly receive: (message: Msg) => boolean
+  readonly fail: (error: NoAnswer) => void
+  deadline: number
+}
+
+/** A request to send. */
+export interface InboxRequest {
+  readonly subject: string
+  readonly payload?: Uint8Array | string
+  readonly headers?: MsgHdrs
+}
+
+const sweepMs = 50
+
+/**
+ * One subscription and one timer for any number of requests under way: a promise, a timer and a subscription for each
+ * would cost more than everything else about it.
+ */
+export class Inbox {
+  readonly connection: NatsConnection
+  readonly #subscription: Subscription
+  readonly #prefix: string
+  readonly #waiting = new Map<string, Waiting>()
+  readonly #timeoutMs: number
+  readonly #onReconnect = new Set<() => void>()
+  #sweeping: NodeJS.Timeout | undefined
+  #next = 0
+  #isConnected = true
+  #isClosed = false
+
+  /** @param timeoutMs how long a request may be without a reply */
+  constructor(connection: NatsConnection, timeoutMs: number) {
+    this.connection = connection
+    this.#timeoutMs = timeoutMs
+    this.#prefix = `${createInbox()}.`
+    this.#subscription = connection.subscribe(`${this.#prefix}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message)
+      },
+    })
+    void this.#watchConnection()
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /**
+   * Sends a request and hands over each reply.
+   * @param receive is told of each reply and says whether it was the last
+   * @param fail is told when none comes in time, or the connection is lost; nothing follows after it
+   */
+  send(request: InboxRequest, receive: (message: Msg) => boolean, fail: (error: NoAnswer) => void): void {
+    if (!this.#isConnected) {
+      fail(new NoAnswer('there is no connection to the server', false))
+      return
+    }
+    const token = (this.#next++).toString(36)
+    const { subject, payload, headers } = request
+    try {
+      this.connection.publish(subject, payload, {
+        reply: this.#prefix + token,
+        ...(headers === undefined ? undefined : { headers }),
+      })
+    } catch (cause) {
+      fail(new NoAnswer(`the request could not be sent (${String(cause)})`, false, { cause }))
+      return
+    }
+    this.#waiting.set(token, { receive, fail, deadline: performance.now() + this.#timeoutMs })
+    this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs)
+  }
+
+  /** @returns the one reply @throws {NoAnswer} when none comes */
+  request(request: InboxRequest): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      const receive = (message: Msg): boolean => {
+        resolve(message)
+        return true
+      }
+      this.send(request, receive, reject)
+    })
+  }
+
+  /** Sends a message to which no reply is wanted. @returns false when it could not be sent */
+  tell({ subject, payload, headers }: InboxRequest): boolean {
+    if (!this.#isConnected) return false
+    try {
+      this.connection.publish(subject, payload, headers === undefined ? undefined : { headers })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** @returns when there is a connection, the time is over, or the signal aborts */
+  async whenConnected(waitMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#isConnected || this.#isClosed || signal?.aborted === true) return
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        this.#onReconnect.delete(done)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, waitMs)
+      this.#onReconnect.add(done)
+      signal?.addEventListener('abort', done, { once: true })
+    })
+  }
+
+  /** Nothing is sent or received after it. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#lose('the store was closed')
+    this.#subscription.unsubscribe()
+  }
+
+  #receive(message: Msg): void {
+    const token = message.subject.slice(this.#prefix.length)
+    const waiting = this.#waiting.get(token)
+    if (waiting === undefined) return
+    if (waiting.receive(message)) {
+      this.#waiting.delete(token)
+      return
+    }
+    waiting.deadline = performance.now() + this.#timeoutMs
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    for (const [token, waiting] of this.#waiting) {
+      if (waiting.deadline > now) continue
+      this.#waiting.delete(token)
+      waiting.fail(new NoAnswer(`no reply came within ${this.#timeoutMs} ms`, true))
+    }
+    if (this.#waiting.size > 0) return
+    clearInterval(this.#sweeping)
+    this.#sweeping = undefined
+  }
+
+  async #watchConnection(): Promise<void> {
+    for await (const { type } of this.connection.status()) {
+      if (type === 'disconnect') this.#lose('the connection was lost')
+      else if (type === 'reconnect') {
+        this.#isConnected = !this.#isClosed
+        this.#wake()
+      }
+    }
+    this.#lose('the connection was closed')
+  }
+
+  /** What is under way gets no reply any more. */
+  #lose(why: string): void {
+    this.#isConnected = false
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { fail } of waiting) fail(new NoAnswer(why, true))
+    if (this.#isClosed) this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#onReconnect]) wake()
+  }
+}

@@ -1,0 +1,128 @@
+/** Makes a stream, or checks the one that is there. */
+
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreUnavailableError } from '@cim/core'
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  type StreamInfo,
+} from '@nats-io/jetstream'
+import { errors } from '@nats-io/nats-core'
+import { compareStream, streamSettings, type WantedStream } from './stream-settings.ts'
+import { UnsafeStreamError } from './unsafe-stream-error.ts'
+
+/** What {@link openStream} is asked for. */
+export interface OpenStreamRequest extends WantedStream {
+  readonly serverVersion: string
+  /** Settings that the caller accepts as they are. */
+  readonly allowUnsafe: readonly string[]
+}
+
+/**
+ * Tries again while the servers have no leader or not found each other.
+ * @param open asks for a stream, or makes it
+ */
+export async function whileServersStart<TResult>(
+  giveUpAfterMs: number,
+  open: () => Promise<TResult>,
+): Promise<TResult> {
+  const end = performance.now() + giveUpAfterMs
+  for (;;) {
+    try {
+      return await open()
+    } catch (error) {
+      if (performance.now() > end || !isTransient(error)) throw error
+      await sleep(pauseMs)
+    }
+  }
+}
+
+/** @returns true for an error with a cause that may go away by itself */
+function isTransient(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined
+  if (cause instanceof JetStreamApiError) return cause.status === 503 || cause.code === noSuitablePeers
+  return isTimeout(cause) || isTimeout(error)
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof errors.TimeoutError || error instanceof errors.NoRespondersError
+}
+
+const streamNotFound = 10_059
+const nameInUse = 10_058
+/** Servers that have just been started have not found each other yet. */
+const noSuitablePeers = 10_005
+const pauseMs = 100
+
+/**
+ * @returns the stream, as it is
+ * @throws {UnsafeStreamError} when it can lose events and the caller has not accepted that
+ * @throws {StoreUnavailableError} when it cannot be made or asked for
+ */
+export async function openStream(manager: JetStreamManager, wanted: OpenStreamRequest): Promise<StreamInfo> {
+  const info = await findOrMake(manager, wanted)
+  const differences = compareStream(info.config, wanted, wanted.serverVersion)
+  const refused = differences.filter(
+    ({ setting, isImpossible }) => isImpossible || !wanted.allowUnsafe.includes(setting),
+  )
+  if (refused.length > 0) throw new UnsafeStreamError(wanted.name, refused)
+  return info
+}
+
+async function findOrMake(manager: JetStreamManager, wanted: WantedStream): Promise<StreamInfo> {
+  try {
+    return await manager.streams.info(wanted.name)
+  } catch (error) {
+    if (codeOf(error) !== streamNotFound) throw unavailable(wanted.name, 'asked for', error)
+  }
+  try {
+    return await manager.streams.add(streamSettings(wanted))
+  } catch (error) {
+    // Another process was faster, with other settings: they are compared next.
+    if (codeOf(error) === nameInUse) return manager.streams.info(wanted.name)
+    throw unavailable(wanted.name, 'made', error)
+  }
+}
+
+/** @returns the server's number of an error, undefined when it is another's */
+export function codeOf(error: unknown): number | undefined {
+  return error instanceof JetStreamApiError ? error.code : undefined
+}
+
+function unavailable(stream: string, doing: string, cause: unknown): Error {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new StoreUnavailableError(
+    `JetStream: the stream ${stream} could not be ${doing} (${said}). Check that the servers have JetStream enabled, that as many ` +
+      'of them run as replicas are wanted, and that no other stream has the same subjects.',
+    { cause },
+  )
+}
+
+/** @returns the name of the stream for the snapshots beside a stream of events */
+export function snapshotStreamName(streamName: string): string {
+  return `${streamName}-snapshots`
+}
+
+/** Makes the stream of snapshots, or takes the one that is there: to lose one costs time, nothing else. */
+export async function openSnapshotStream(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
+  const { name, subjects, replicas } = wanted
+  try {
+    await manager.streams.add({
+      name,
+      subjects: [...subjects],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.Old,
+      num_replicas: replicas,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+      allow_atomic: true,
+      duplicate_window: 1_000_000_000,
+    })
+  } catch (error) {
+    if (codeOf(error) !== nameInUse) throw unavailable(name, 'made', error)
+  }
+}

@@ -1,0 +1,54 @@
+/** Event stores for tests, each with streams of its own that are deleted afterwards. */
+
+import type { EventStore, SnapshotStore } from '@cim/core'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+import { JetStreamEventStore } from '../jetstream-event-store.ts'
+import type { JetStreamEventStoreOptions } from '../jetstream-options.ts'
+
+/** A store as the suites want it. */
+export interface TestStore<TStore> {
+  readonly store: TStore
+  readonly reopen: () => Promise<TStore>
+  readonly dispose: () => Promise<void>
+}
+
+let count = 0
+
+/** @returns options for a stream that nobody else uses */
+export function ownStream(options: JetStreamEventStoreOptions): JetStreamEventStoreOptions {
+  const name = `T${process.pid}-${++count}`
+  return { ...options, streamName: name, subjectPrefix: name }
+}
+
+/** @returns an empty event store, as a suite wants it */
+export async function openTestStore(options: JetStreamEventStoreOptions): Promise<TestStore<EventStore>> {
+  const own = ownStream(options)
+  const open = (): Promise<JetStreamEventStore> => JetStreamEventStore.open(own)
+  return { store: await open(), reopen: open, dispose: () => deleteStreams(own) }
+}
+
+/** @returns an empty snapshot store, as a suite wants it */
+export async function openTestSnapshots(
+  options: JetStreamEventStoreOptions,
+): Promise<TestStore<SnapshotStore & AsyncDisposable>> {
+  const own = ownStream(options)
+  const open = async () => {
+    const eventStore = await JetStreamEventStore.open(own)
+    const { snapshotStore } = eventStore
+    return {
+      loadSnapshot: snapshotStore.loadSnapshot.bind(snapshotStore),
+      saveSnapshot: snapshotStore.saveSnapshot.bind(snapshotStore),
+      [Symbol.asyncDispose]: () => eventStore.close(),
+    }
+  }
+  return { store: await open(), reopen: open, dispose: () => deleteStreams(own) }
+}
+
+/** Makes room on the server for the next test. */
+export async function deleteStreams({ servers, streamName = '' }: JetStreamEventStoreOptions): Promise<void> {
+  const connection = await connect({ servers: [servers ?? []].flat() as string[] })
+  const { streams } = await jetstreamManager(connection)
+  for (const name of [streamName, `${streamName}-snapshots`]) await streams.delete(name)
+  await connection.close()
+}
