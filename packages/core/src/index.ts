@@ -105,7 +105,13 @@ export type {
   ProcessContext,
   ProcessResult,
 } from './event-processing/event-processor.ts'
-export { classifyFailure, type FailureKind, type FailurePolicy } from './event-processing/failure-policy.ts'
+export {
+  type CheckedFailurePolicy,
+  classifyFailure,
+  type FailureKind,
+  type FailurePolicy,
+  nextAttemptMs,
+} from './event-processing/failure-policy.ts'
 export { type InSequenceOptions, inSequence } from './event-processing/in-sequence.ts'
 export { ProcessorRunner } from './event-processing/processor-runner.ts'
 export type { ProcessorRunnerOptions } from './event-processing/processor-runner-options.ts'
@@ -126,7 +132,7 @@ export {
   type ReactionOptions,
 } from './event-processing/reaction.ts'
 export { ReactionProcessor, type ReactionProcessorOptions } from './event-processing/reaction-processor.ts'
-export type { RetryDelay } from './event-processing/retry-delay.ts'
+export { checkRetryDelay, type RetryDelay } from './event-processing/retry-delay.ts'
 export { nothingSeen, type SeenEvents, withSeen } from './event-processing/seen-events.ts'
 export { TracedProcessor } from './event-processing/traced-processor.ts'
 // Event sourcing
@@ -172,6 +178,10 @@ export type { Snapshot, SnapshotStore } from './event-store/snapshot.ts'
 export { matchesSubject, type SubjectMatcher, subjectMatcher, subjectOf } from './event-store/subject-pattern.ts'
 export { currentSchemaVersion, type Upcaster, type Upcasters, upcast } from './event-store/upcaster.ts'
 export { createUuidGenerator, deriveUuid } from './event-store/uuid.ts'
+// Integration
+export { type EventPublisher, UnpublishableEventsError } from './integration/event-publisher.ts'
+export { definePublication, type PublicationDefinition, type PublicationOptions } from './integration/publication.ts'
+export { PublishingProcessor } from './integration/publishing-processor.ts'
 // In-memory adapters
 export { MemoryEventStore, type MemoryEventStoreOptions } from './memory/memory-event-store.ts'
 export { MemoryProgressStore } from './memory/memory-progress-store.ts'

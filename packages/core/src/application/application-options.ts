@@ -5,6 +5,7 @@ import type { ProcessorRunnerOptions } from '../event-processing/processor-runne
 import type { ReactionDefinition } from '../event-processing/reaction.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
+import type { PublicationDefinition } from '../integration/publication.ts'
 import type { ProjectionDefinition } from '../read-side/projection.ts'
 import type { ProjectionProcessorOptions } from '../read-side/projection-processor.ts'
 import type { QueryDefinition } from '../read-side/query.ts'
@@ -27,6 +28,8 @@ export interface ApplicationOptions {
   readonly queries?: readonly QueryDefinition[]
   readonly reactions?: readonly ReactionDefinition[]
   readonly sagas?: readonly SagaDefinition[]
+  /** Which events are handed to others, and how. */
+  readonly publications?: readonly PublicationDefinition[]
   /** Is told when a deadline could not be reached; it is tried again. */
   readonly onSagaError?: (error: unknown) => void
   readonly authorize?: Authorize
@@ -56,6 +59,7 @@ export const applicationOptionNames: readonly string[] = [
   'queries',
   'reactions',
   'sagas',
+  'publications',
   'onSagaError',
   'authorize',
   'repository',

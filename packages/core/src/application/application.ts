@@ -14,6 +14,7 @@ import type { ProcessorStatus } from '../event-processing/processor-status.ts'
 import { ReactionProcessor } from '../event-processing/reaction-processor.ts'
 import { TracedProcessor } from '../event-processing/traced-processor.ts'
 import type { EventStore } from '../event-store/event-store.ts'
+import { PublishingProcessor } from '../integration/publishing-processor.ts'
 import { waitForPosition } from '../read-side/consistency.ts'
 import { LiveQueries } from '../read-side/live-queries.ts'
 import type { LiveResult } from '../read-side/live-query.ts'
@@ -67,6 +68,7 @@ export class Application implements AsyncDisposable {
   readonly commandQueue: CommandQueue
   /** The processors and their dead letters: to watch, pause, audit, retry and discard. */
   readonly processing: Processing
+  readonly #publications: readonly ProcessorRunner[]
   readonly #options: ApplicationOptions
   readonly #pastViews: ViewsAt
 
@@ -151,6 +153,9 @@ export class Application implements AsyncDisposable {
         createRunner(new ReactionProcessor(reaction, viewStore.progressStore, handling), { startAt: reaction.startAt }),
       now,
     })
+    this.#publications = (options.publications ?? []).map((publication) =>
+      createRunner(new PublishingProcessor(publication, viewStore.progressStore), { startAt: publication.startAt }),
+    )
     this.commandQueue = new CommandQueue({
       eventStore,
       progressStore: viewStore.progressStore,
@@ -165,6 +170,7 @@ export class Application implements AsyncDisposable {
       ...allProjections.map(({ viewName }) => viewName),
       ...(options.reactions ?? []).map(({ reactionName }) => reactionName),
       ...(options.sagas ?? []).map(({ sagaName }) => sagaName),
+      ...(options.publications ?? []).map(({ publicationName }) => publicationName),
     ])
     this.processing = new Processing({ eventStore, runners: () => this.#runners, now })
     this.#pastViews = new ViewsAt(eventStore, now, handling, options.pastViews)
@@ -191,6 +197,7 @@ export class Application implements AsyncDisposable {
       await this.reactions.start()
       await this.sagas.start()
       await this.commandQueue.start()
+      for (const runner of this.#publications) await runner.start()
     } catch (error) {
       await this.stop()
       throw error
@@ -200,7 +207,9 @@ export class Application implements AsyncDisposable {
   /** Ends what is watched, lets every processor finish its batch, then stops it. */
   async stop(): Promise<void> {
     this.#liveQueries.close()
-    await Promise.all([this.viewBuilds.stop(), this.reactions.stop(), this.sagas.stop(), this.commandQueue.stop()])
+    const publications = this.#publications.map((runner) => runner.stop())
+    const parts = [this.viewBuilds, this.reactions, this.sagas, this.commandQueue]
+    await Promise.all([...parts.map((part) => part.stop()), ...publications])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -213,7 +222,8 @@ export class Application implements AsyncDisposable {
   }
 
   get #runners(): readonly ProcessorRunner[] {
-    return [...this.viewBuilds.runners, ...this.reactions.runners, ...this.sagas.runners, ...this.commandQueue.runners]
+    const parts = [this.viewBuilds, this.reactions, this.sagas, this.commandQueue]
+    return [...parts.flatMap(({ runners }) => runners), ...this.#publications]
   }
 
   /**
