@@ -34,6 +34,9 @@ export interface SagaInstance<TState = unknown> {
   readonly held: readonly HeldInput[]
 }
 
+/** Raise it when {@link applySagaEvent} makes another instance of the same events: snapshots and the view are then made anew. */
+export const instanceVersion = 1
+
 /** @returns an instance before its first event */
 export function newInstance<TState>(initialState: TState): SagaInstance<TState> {
   return {

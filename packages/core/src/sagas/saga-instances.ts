@@ -5,7 +5,7 @@ import type { DomainEvent } from '../event-store/domain-event.ts'
 import { defineProjection, type ProjectionDefinition, type ProjectionHandler } from '../read-side/projection.ts'
 import type { AggregateDefinition } from '../write-side/aggregate.ts'
 import { type SagaEvent, sagaEventTypes } from './saga-events.ts'
-import { applySagaEvent, hasEnded, type SagaInstance, type SagaStatus } from './saga-instance.ts'
+import { applySagaEvent, hasEnded, instanceVersion, type SagaInstance, type SagaStatus } from './saga-instance.ts'
 
 /** An instance as operators see it. */
 export interface SagaView extends SagaInstance {
@@ -87,6 +87,7 @@ export function defineSagaInstances(
   }
   return defineProjection('SagaInstances', {
     from: journals,
+    version: instanceVersion,
     schema: anyDocument,
     indexes: {
       status: (document) =>

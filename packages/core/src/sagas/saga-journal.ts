@@ -8,7 +8,7 @@ import type { SagaDefinition } from './saga.ts'
 import { decideOnInput } from './saga-decision.ts'
 import { type SagaEvent, sagaEventTypes } from './saga-events.ts'
 import type { SagaInput } from './saga-input.ts'
-import { applySagaEvent, newInstance, type SagaInstance } from './saga-instance.ts'
+import { applySagaEvent, instanceVersion, newInstance, type SagaInstance } from './saga-instance.ts'
 
 /** The only command of a journal; nobody but the runtime sends it. */
 export const takeInput = 'TakeInput'
@@ -17,9 +17,6 @@ export const takeInput = 'TakeInput'
 const anything: StandardSchemaV1 = {
   '~standard': { version: 1, vendor: 'cim', validate: (value) => ({ value }) },
 }
-
-/** Raise it when {@link applySagaEvent} makes another instance of the same events: snapshots are then not used. */
-const stateVersion = 1
 
 /**
  * @param definition the saga
@@ -49,7 +46,7 @@ export function journalOf(
       },
     },
     apply: Object.fromEntries(sagaEventTypes.map((eventType) => [eventType, apply])),
-    stateVersion,
+    stateVersion: instanceVersion,
   }) as never
 }
 
