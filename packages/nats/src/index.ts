@@ -2,5 +2,14 @@
 
 export { JetStreamEventStore } from './jetstream-event-store.ts'
 export type { JetStreamEventStoreOptions } from './jetstream-options.ts'
+// Publishing
+export { NatsEventPublisher, type NatsEventPublisherOptions } from './publisher/nats-event-publisher.ts'
+export type { PublishedStream } from './publisher/published-stream.ts'
 export type { StreamDifference } from './stream/stream-difference.ts'
 export { UnsafeStreamError } from './stream/unsafe-stream-error.ts'
+// Wire forms
+export { decodeAcknowledgment, encodeAcknowledgment } from './wire/acknowledgment-codec.ts'
+export type { EventCodec } from './wire/event-codec.ts'
+export { decodeEventMessage, eventCodecs } from './wire/event-codecs.ts'
+export { decodeCommand, decodeQuery, encodeCommand, encodeQuery } from './wire/request-codec.ts'
+export type { ReceivedMessage, WireForm, WireHeaders, WireMessage } from './wire/wire-message.ts'
