@@ -7,14 +7,19 @@ import { connect } from '@nats-io/transport-node'
 import type { CheckedJetStreamOptions } from './jetstream-options.ts'
 import { openSnapshotStream, openStream, snapshotStreamName, whileServersStart } from './stream/open-stream.ts'
 
+/** Servers that are away for an hour are no reason to give up for good; one that hangs is left within seconds. */
+const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250, pingInterval: 4000, maxPingOut: 2 }
+
+/** A server without JetStream looks like one that has just been started. */
+const longestStartMs = 10_000
+
 /** @throws {StoreUnavailableError} when no server can be reached */
 export async function connectTo(options: CheckedJetStreamOptions): Promise<NatsConnection> {
   const { servers, connect: more, connection } = options
   if (connection !== undefined) return connection as NatsConnection
   const list = typeof servers === 'string' ? servers : [...(servers ?? [])]
   try {
-    // A server that is away for an hour is not a reason to give up for good.
-    return await connect({ name: 'cim', maxReconnectAttempts: -1, reconnectTimeWait: 250, ...more, servers: list })
+    return await connect({ name: 'cim', ...lasting, ...more, servers: list })
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
     throw new StoreUnavailableError(
@@ -33,20 +38,10 @@ export async function openStreams(connection: NatsConnection, options: CheckedJe
   const { streamName: name, prefix, allowUnsafe = [] } = options
   const replicas = options.replicas ?? (connection.info?.cluster === undefined ? 1 : 3)
   const serverVersion = connection.info?.version ?? 'unknown'
-  let manager: Awaited<ReturnType<typeof jetstreamManager>>
-  try {
-    manager = await jetstreamManager(connection)
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
-    throw new StoreUnavailableError(
-      `NATS: JetStream does not answer (${said}). Start the servers with JetStream (\`jetstream {}\` in their configuration), and allow ` +
-        'this user to use it.',
-      { cause },
-    )
-  }
+  const manager = await jetstreamManager(connection, { checkAPI: false })
   const snapshots = { name: snapshotStreamName(name), subjects: [`${prefix}snapshots.>`], replicas }
   const events = { name, subjects: [`${prefix}events.>`, `${prefix}outcomes.>`], replicas, serverVersion, allowUnsafe }
-  return whileServersStart(options.giveUpAfterMs, async () => {
+  return whileServersStart(Math.min(options.giveUpAfterMs, longestStartMs), async () => {
     const info = await openStream(manager, events)
     await openSnapshotStream(manager, snapshots)
     return info

@@ -68,34 +68,35 @@ export class EventAppender {
   }
 
   async #append(append: Append): Promise<AppendResult> {
-    const { aggregate, prepared } = append
+    const { aggregate, prepared, options } = append
+    const { loader, stored } = this.#parts
     const patience = this.#parts.newPatience()
-    for (;;) {
+    for (let isFresh = false; ; ) {
       const head = await this.#headFor(append, patience)
       const first = await this.#findFirst(append, head, patience)
       if (first !== undefined) return first
+      if (options.expectedVersion !== 'any' && options.expectedVersion !== head.version) {
+        if (isFresh) throw conflict(aggregate, options.expectedVersion, head.version)
+        // What is in memory may be older than what another process has stored, a repeat of this command perhaps.
+        isFresh = true
+        await loader.refresh(aggregate, head, patience)
+        continue
+      }
       const { outcome, events } = await this.#publish(append, head)
       if (outcome.kind === 'stored') {
         head.takeOwnEvents(events)
-        this.#parts.loader.keep(aggregate, head)
-        this.#parts.stored(outcome.sequence)
-        const { sequence: version, position, timestamp } = events.at(-1)?.envelope ?? missing()
-        return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat: false }
+        loader.keep(aggregate, head)
+        stored(outcome.sequence)
+        return resultOf(events, false)
       }
+      const doing = `appending ${prepared.length} events to ${aggregate.aggregateType}`
       if (outcome.kind === 'unknown') {
-        if (outcome.cause.isSent) append.unknownAt ??= head.version
-        await patience.wait(`appending ${prepared.length} events to ${aggregate.aggregateType}`, outcome.cause)
+        if (outcome.cause.isSent) append.unknownAt = head.version
+        await patience.wait(doing, outcome.cause)
       }
-      const before = head.version
-      const guard = head.guard
-      await this.#parts.loader.refresh(aggregate, head, patience)
+      isFresh = await loader.refresh(aggregate, head, patience)
       // Another writer's message is still on its way through the replicas.
-      if (outcome.kind === 'refused' && head.version === before && head.guard === guard) {
-        await patience.wait(
-          `appending to ${aggregate.aggregateType} at version ${before}`,
-          'another append is under way',
-        )
-      }
+      if (outcome.kind === 'refused' && !isFresh) await patience.wait(doing, 'another append is under way')
     }
   }
 
@@ -103,16 +104,14 @@ export class EventAppender {
   async #headFor({ aggregate, options }: Append, patience: Patience): Promise<AggregateHead> {
     const { loader, prefix } = this.#parts
     const subjects = AggregateSubjects.of(prefix, aggregate) ?? missing()
-    const { expectedVersion, command } = options
     // Whoever creates an aggregate is right most of the time; if not, its version check fails, and then it is loaded.
-    if (expectedVersion === 0 && loader.find(aggregate) === undefined) return new AggregateHead(subjects, true)
-    const head = await loader.load(aggregate, subjects, command?.commandId, patience)
-    if (expectedVersion === 'any' || expectedVersion <= head.version) return head
-    await loader.refresh(aggregate, head, patience)
-    return loader.load(aggregate, subjects, command?.commandId, patience)
+    const isNew = options.expectedVersion === 0 && loader.find(aggregate) === undefined
+    return isNew
+      ? new AggregateHead(subjects, true)
+      : loader.load(aggregate, subjects, options.command?.commandId, patience)
   }
 
-  /** @returns the result when the same was appended before @throws {ConcurrencyError} at another version */
+  /** @returns the result when the same was appended before */
   async #findFirst(append: Append, head: AggregateHead, patience: Patience): Promise<AppendResult | undefined> {
     const { aggregate, prepared, options, unknownAt } = append
     const { expectedVersion, command } = options
@@ -121,26 +120,18 @@ export class EventAppender {
       checkCommand(aggregate, known.record, command)
       const { record, firstVersion } = known
       const events = firstVersion === 0 ? [] : await this.#load(head, firstVersion, record.version, patience)
+      const isOwn = unknownAt !== undefined && events[0]?.envelope.eventId === prepared[0]?.eventId
       const { version, position, timestamp } = record
-      const isRepeat = !(unknownAt !== undefined && events[0]?.envelope.eventId === prepared[0]?.eventId)
-      return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat }
+      return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat: !isOwn }
     }
     const from = expectedVersion === 'any' ? unknownAt : expectedVersion
-    if (from === undefined || from === head.version) return undefined
-    const last = Math.min(from + prepared.length, head.version)
-    const present = from < last ? await this.#load(head, from + 1, last, patience) : []
-    const repeat = findRepeat(
-      aggregate,
-      prepared,
-      present.map(({ envelope }) => envelope),
-    )
-    if (repeat !== undefined) return { ...repeat, isRepeat: unknownAt !== from }
-    if (expectedVersion !== 'any') {
-      throw new ConcurrencyError(aggregate.aggregateType, aggregate.aggregateId, expectedVersion, head.version)
-    }
+    if (from === undefined || from >= head.version) return undefined
+    const present = await this.#load(head, from + 1, Math.min(from + prepared.length, head.version), patience)
+    const envelopes = present.map(({ envelope }) => envelope)
+    const repeat = findRepeat(aggregate, prepared, envelopes)
     // Others have taken the place: what was sent there can no longer be stored.
-    append.unknownAt = undefined
-    return undefined
+    if (repeat === undefined) append.unknownAt = undefined
+    return repeat && { ...repeat, isRepeat: unknownAt !== from }
   }
 
   #load(head: AggregateHead, from: number, to: number, patience: Patience): Promise<readonly StoredEvent[]> {
@@ -215,6 +206,15 @@ export class EventAppender {
       await loader.refresh(aggregate, head, patience)
     }
   }
+}
+
+function resultOf(events: readonly StoredEvent[], isRepeat: boolean): AppendResult {
+  const { sequence: version, position, timestamp } = events.at(-1)?.envelope ?? missing()
+  return { events: events.map(({ envelope }) => envelope), version, position, timestamp, isRepeat }
+}
+
+function conflict({ aggregateType, aggregateId }: AggregateRef, expected: number, actual: number): Error {
+  return new ConcurrencyError(aggregateType, aggregateId, expected, actual)
 }
 
 function aggregateOf({ aggregateType, aggregateId }: AggregateRef): AggregateRef {

@@ -1,8 +1,8 @@
 /** Finds out what must be known of an aggregate before something is appended to it. */
 
 import type { AggregateRef, CommandRecord } from '@cim/core'
-import { decodeEvent, type StoredEvent } from '../messages/event-message.ts'
-import type { AggregateSubjects } from '../messages/event-subject.ts'
+import type { StoredEvent } from '../messages/event-message.ts'
+import { type AggregateSubjects, isEventSubject } from '../messages/event-subject.ts'
 import { tooMany } from '../server/direct-reader.ts'
 import type { LeaderApi } from '../server/leader-api.ts'
 import type { Patience } from '../server/patience.ts'
@@ -81,9 +81,7 @@ export class HeadLoader {
       const head = await this.load(aggregate, subjects, commandId, patience)
       const known = head.findCommand(commandId)
       if (known !== undefined) return known.record
-      const { version, guard } = head
-      await this.refresh(aggregate, head, patience)
-      if (head.version === version && head.guard === guard) return undefined
+      if (!(await this.refresh(aggregate, head, patience))) return undefined
     }
   }
 
@@ -105,21 +103,29 @@ export class HeadLoader {
     return { head, events: whole.events }
   }
 
-  /** Asks the leader what stands in the slot of the next version, and takes over what others have appended. */
-  async refresh(aggregate: AggregateRef, head: AggregateHead, patience: Patience): Promise<void> {
+  /**
+   * Asks the leader what stands in the slot of the next version, and takes over what others have stored.
+   * @returns true when there was anything
+   */
+  async refresh(aggregate: AggregateRef, head: AggregateHead, patience: Patience): Promise<boolean> {
     const { leader, reader, prefix } = this.#parts
-    const { subjects } = head
-    const from = head.version + 1
-    const newest = await patience.during('asking for the newest event of an aggregate', () =>
-      leader.lastMatching(subjects.slot(from)),
-    )
-    if (newest === undefined) return
-    if (decodeEvent(prefix, newest) === undefined) head.takeGuard(newest.subject, newest.sequence)
-    else {
+    const { subjects, version, guard } = head
+    for (;;) {
+      const from = head.version + 1
+      const newest = await patience.during('asking for the newest event of an aggregate', () =>
+        leader.lastMatching(subjects.slot(from)),
+      )
+      if (newest === undefined) break
+      if (!isEventSubject(prefix, newest.subject)) {
+        head.takeGuard(newest.subject, newest.sequence)
+        break
+      }
       const range = { from, to: everything, known: from, mostBytes: everything }
       head.takeEvents(await patience.during('loading events', () => reader.range(subjects, range)))
     }
-    this.keep(aggregate, head)
+    const isChanged = head.version > version || head.guard > guard
+    if (isChanged) this.keep(aggregate, head)
+    return isChanged
   }
 
   async #loadOutcomes(head: AggregateHead, commandId: string, patience: Patience): Promise<void> {

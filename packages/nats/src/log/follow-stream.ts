@@ -49,7 +49,6 @@ async function* follow(followed: FollowedStream, signal: AbortSignal): AsyncGene
   let cursor = position
   while (!signal.aborted) {
     followed.assertOpen()
-    watch.open()
     const seen = watch.appended.count
     const stretch = await readUnlessAborted(signal, () =>
       reader.readStretch(matches, cursor, batchSize, followed.newPatience(signal)),
@@ -57,12 +56,16 @@ async function* follow(followed: FollowedStream, signal: AbortSignal): AsyncGene
     if (stretch === undefined) return
     if (stretch.cursor > cursor) {
       cursor = stretch.cursor
-      watch.saw(cursor)
       if (stretch.position <= position) continue
       position = stretch.position
       yield { events: stretch.events, position }
-    } else if (watch.newest > cursor) await sleep(replicaPauseMs)
-    else await watch.appended.wait(seen, { signal, timeoutMs: lookAgainMs })
+      continue
+    }
+    if (watch.newest > cursor) await sleep(replicaPauseMs)
+    else {
+      watch.open(cursor)
+      await watch.appended.wait(seen, { signal, timeoutMs: lookAgainMs })
+    }
   }
 }
 

@@ -33,11 +33,14 @@ export class LogWatch {
     this.appended.notify()
   }
 
-  /** Begins to listen to other processes, once. */
-  open(): void {
+  /**
+   * Begins to listen to other processes, once.
+   * @param after the place up to which the caller has read: nothing before it is told of
+   */
+  open(after: number): void {
     if (this.#isOpen || this.#isClosed) return
     this.#isOpen = true
-    void this.#listen()
+    void this.#listen(Math.max(after, this.#newest) + 1)
   }
 
   close(): void {
@@ -46,12 +49,12 @@ export class LogWatch {
     this.appended.notify()
   }
 
-  async #listen(): Promise<void> {
+  async #listen(start: number): Promise<void> {
     try {
       const consumers = jetstream(this.#connection).consumers
       const consumer = await consumers.get(this.#stream, {
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: this.#newest + 1,
+        opt_start_seq: start,
         headers_only: true,
       })
       if (this.#isClosed) return
