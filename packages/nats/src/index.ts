@@ -5,6 +5,20 @@ export type { JetStreamEventStoreOptions } from './jetstream-options.ts'
 // Publishing
 export { NatsEventPublisher, type NatsEventPublisherOptions } from './publisher/nats-event-publisher.ts'
 export type { PublishedStream } from './publisher/published-stream.ts'
+// Commands and queries
+export { UncheckedSubjectsError } from './service/captured-subjects.ts'
+export { NatsClient, type NatsClientOptions, type RequestOptions } from './service/nats-client.ts'
+export { NatsService } from './service/nats-service.ts'
+export type { NatsPrincipal, NatsRequest, NatsServiceOptions } from './service/nats-service-options.ts'
+export {
+  NoReplySubjectError,
+  RemoteProblemError,
+  ReplyTooLargeError,
+  ServiceBusyError,
+  ServiceTimeoutError,
+  ServiceUnreachableError,
+  SubjectCapturedError,
+} from './service/service-errors.ts'
 export type { StreamDifference } from './stream/stream-difference.ts'
 export { UnsafeStreamError } from './stream/unsafe-stream-error.ts'
 // Wire forms

@@ -69,10 +69,11 @@ export class FieldReader {
   }
 
   /** A whole number, also as a string of digits: headers have no others. */
-  wholeNumber({ value, pointer }: Found, least: number): number {
+  wholeNumber({ value, pointer }: Found, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
     const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value
-    if (Number.isSafeInteger(number) && (number as number) >= least) return number as number
-    this.fail(pointer, `a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`, value)
+    if (Number.isSafeInteger(number) && (number as number) >= least && (number as number) <= most)
+      return number as number
+    this.fail(pointer, `a whole number from ${least} to ${most}`, value)
     return least
   }
 

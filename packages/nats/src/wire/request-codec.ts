@@ -6,6 +6,9 @@ import { checkJson, parseJson, toBytes } from './json-body.ts'
 import { withoutPrefix, withPrefixKept } from './wire-ids.ts'
 import { contentTypeOf, HeaderReader, type ReceivedMessage, type WireForm, type WireMessage } from './wire-message.ts'
 
+/** The longest wait that a query may ask for. */
+const longestWaitMs = 30_000
+
 /**
  * @param form ours, where what is not given is left out, or serde's, where it is null and the aggregate an `EntityId`
  * @throws {ValidationError} when the data is not plain JSON
@@ -83,11 +86,14 @@ export function decodeQuery(message: ReceivedMessage, queryType: string): Query 
   const afterPosition = field(fields, 'after_position')
   const waitMs = field(fields, 'wait_ms')
   const asOf = field(fields, 'as_of')
+  if (isGiven(asOf) && (isGiven(afterPosition) || isGiven(waitMs))) {
+    reader.fail(asOf.pointer, 'given without after_position and wait_ms: the past does not change', asOf.value)
+  }
   const query = {
     queryType,
     parameters: isGiven(parameters) ? parameters.value : {},
     ...(isGiven(afterPosition) ? { afterPosition: reader.wholeNumber(afterPosition, 0) } : undefined),
-    ...(isGiven(waitMs) ? { waitMs: reader.wholeNumber(waitMs, 0) } : undefined),
+    ...(isGiven(waitMs) ? { waitMs: reader.wholeNumber(waitMs, 0, longestWaitMs) } : undefined),
     ...(isGiven(asOf) ? { asOf: readMoment(reader, asOf) } : undefined),
   }
   reader.finish()

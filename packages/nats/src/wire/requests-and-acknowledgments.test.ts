@@ -70,7 +70,8 @@ describe('acknowledgments and requests', () => {
       )
       fc.assert(
         fc.property(anyData, fc.maxSafeNat(), (parameters, position) => {
-          const query: Query = { queryType: 'Get', parameters: parameters ?? {}, waitMs: 1, asOf: { position } }
+          const moment = position % 2 === 0 ? { asOf: { position } } : { waitMs: 1, afterPosition: position }
+          const query: Query = { queryType: 'Get', parameters: parameters ?? {}, ...moment }
           assert.deepEqual(decodeQuery(encodeQuery(query, form), 'Get'), query)
         }),
       )
@@ -119,9 +120,10 @@ describe('acknowledgments and requests', () => {
       ],
     )
     assert.deepEqual(
-      issuesOf(() => decodeQuery({ body: bytes({ as_of: {}, wait_ms: 1.5 }) }, 'Get')),
+      issuesOf(() => decodeQuery({ body: bytes({ as_of: {}, wait_ms: 30_001 }) }, 'Get')),
       [
-        '/wait_ms: must be a whole number from 0 to 9007199254740991, got 1.5',
+        '/as_of: must be given without after_position and wait_ms: the past does not change, got {}',
+        '/wait_ms: must be a whole number from 0 to 30000, got 30001',
         '/as_of: must be either a position or a timestamp, got {}',
       ],
     )
