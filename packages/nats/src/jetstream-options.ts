@@ -2,6 +2,7 @@
 
 import { checkOptions, checkWholeNumber, defaultLimits, type EventStoreLimits, InvalidOptionError } from '@cim/core'
 import { mostBytesAroundData } from './messages/event-message.ts'
+import { acceptableSettings } from './stream/stream-difference.ts'
 
 /**
  * A `NatsConnection` of `@nats-io/nats-core`, described by a part of it: its own declarations do not pass
@@ -104,6 +105,11 @@ export function checkJetStreamOptions(options: JetStreamEventStoreOptions): Chec
   if (replicas !== undefined) checkWholeNumber(subject, 'replicas', replicas, { least: 1, most: 5 })
   if (reads !== undefined && reads !== 'leader' && reads !== 'any') {
     throw new InvalidOptionError(subject, 'reads', `must be 'leader' or 'any', got ${JSON.stringify(reads)}.`)
+  }
+  for (const setting of options.allowUnsafe ?? []) {
+    if (acceptableSettings.includes(setting)) continue
+    const known = acceptableSettings.join(', ')
+    throw new InvalidOptionError(subject, 'allowUnsafe', `has the unknown setting ${setting}. Known: ${known}.`)
   }
   const whole = (name: 'requestTimeoutMs' | 'giveUpAfterMs' | 'maxRemembered', otherwise: number): number =>
     checkWholeNumber(subject, name, options[name] ?? otherwise, { least: 1 })

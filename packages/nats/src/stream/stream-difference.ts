@@ -12,6 +12,23 @@ export interface StreamDifference {
   readonly isImpossible: boolean
 }
 
+/** The settings that `allowUnsafe` may name: those with which the store works, though not as safely. */
+export const acceptableSettings: readonly string[] = [
+  'storage',
+  'retention',
+  'discard',
+  'max_age',
+  'max_bytes',
+  'max_msgs',
+  'max_msgs_per_subject',
+  'discard_new_per_subject',
+  'deny_delete',
+  'deny_purge',
+  'allow_rollup_hdrs',
+  'allow_msg_ttl',
+  'replicas',
+]
+
 /** @returns a table in words, for an error */
 export function describeDifferences(differences: readonly StreamDifference[]): string {
   return differences
