@@ -1,5 +1,12 @@
 /** The NATS JetStream adapters of CIM for TypeScript. */
 
+// Connecting
+export type { NatsConnectionOptions, NatsTlsOptions } from './connection/connection-options.ts'
+// Consuming
+export type { ConsumedContext, ConsumedEventHandler, NatsConsumerOptions } from './consume/consumer-options.ts'
+export { type ConsumerLag, NatsConsumer, type ParkedLane } from './consume/nats-consumer.ts'
+export type { ParkedEvent, ParkedFailure } from './consume/parked-events.ts'
+// Event store
 export { JetStreamEventStore } from './jetstream-event-store.ts'
 export type { JetStreamEventStoreOptions } from './jetstream-options.ts'
 // Publishing
