@@ -237,8 +237,12 @@ describe('a service over NATS', () => {
     assert.equal((await last).status, 'Accepted')
     await stopping
     await it.service.stop()
-    await it.service.start()
+    await Promise.all([it.service.start(), it.service.start()])
     assert.equal((await it.client.dispatch('Person', createAda)).status, 'Accepted')
+    const again = it.service.start()
+    await it.service.stop()
+    await again
+    await errorOf(it.client.dispatch('Person', createAda), 'service-unreachable')
   })
 
   test('is shared by all processes of its queue group: each command is executed once', async () => {

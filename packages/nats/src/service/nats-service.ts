@@ -27,6 +27,7 @@ export class NatsService implements AsyncDisposable {
   readonly #replying = new Set<Promise<void>>()
   #subscriptions: Subscription[] = []
   #inFlight = 0
+  #starting: Promise<void> | undefined
 
   /** @throws {InvalidOptionError} when an option is unknown or out of range */
   constructor(options: NatsServiceOptions) {
@@ -45,8 +46,15 @@ export class NatsService implements AsyncDisposable {
    * @throws {UncheckedSubjectsError} when that cannot be found out
    * @throws {ForbiddenError} when the server does not let this user listen
    */
-  async start(): Promise<void> {
-    if (this.#subscriptions.length > 0) return
+  start(): Promise<void> {
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = undefined
+      throw error
+    })
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     const { application, authenticate, connection, checkStreams } = this.#options
     const answers = new Map<string, Answer>()
     for (const aggregateType of application.aggregates.keys()) {
@@ -64,7 +72,7 @@ export class NatsService implements AsyncDisposable {
     await connection.flush()
     const refused = this.#subscriptions.find((subscription) => subscription.isClosed())
     if (refused === undefined) return
-    await this.stop()
+    await this.#end()
     throw new ForbiddenError(
       `The NATS server does not let this user listen on ${refused.getSubject()} in the queue group ` +
         `${this.#options.queueGroup}. Permit it to subscribe there, and to publish to _INBOX.>.`,
@@ -73,6 +81,12 @@ export class NatsService implements AsyncDisposable {
 
   /** Takes no more requests, answers those that have come, and stops. May be called twice. */
   async stop(): Promise<void> {
+    await this.#starting?.catch(() => undefined)
+    this.#starting = undefined
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
     const subscriptions = this.#subscriptions.splice(0)
     await Promise.all(subscriptions.map((subscription) => (subscription.isClosed() ? undefined : subscription.drain())))
     while (this.#replying.size > 0) await Promise.all(this.#replying)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { PreparedEvent } from '@cim/core'
 import fc from 'fast-check'
+import { encodeEvent } from '../messages/event-message.ts'
 import { decodeEventMessage, eventCodecs } from './event-codecs.ts'
 import { anyEvent, assertGolden, bytes, issuesOf, personCreated, readGolden } from './sample-wire.test.ts'
 
@@ -60,6 +62,14 @@ const fromRust = {
 }
 
 describe('events of other services', () => {
+  test('are no others than those that the event store keeps, whose position is their place in the stream', () => {
+    const { aggregateType, aggregateId, sequence, timestamp, eventData, ...event } = personCreated
+    const prepared = { ...event, eventData, text: JSON.stringify(eventData), bytes: 0 }
+    const command = { commandId: 'c', fingerprint: 7 }
+    const body = encodeEvent({ aggregateType, aggregateId }, prepared as PreparedEvent, sequence, timestamp, command)
+    assert.deepEqual(decodeEventMessage({ body: bytes(body) }), { ...personCreated, position: 0 })
+  })
+
   test('of Rust are read by the mission’s subject and struct alone', () => {
     assert.deepEqual(decodeEventMessage({ subject: 'events.Person.PersonCreated', body: bytes(fromRust) }), {
       eventId,

@@ -5,7 +5,7 @@ import { encodeJson, escapePointer, ValidationError } from '@cim/core'
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true })
 const utf8Encoder = new TextEncoder()
 /** The event store accepts data of 200 levels; an envelope puts some around it. */
-const mostDepth = 205
+const eventDepth = 205
 /** Fewer digits, without an exponent, always fit. */
 const mayChange = /\d{16}|\d[eE]/
 
@@ -18,10 +18,11 @@ export function toBytes(value: unknown): Uint8Array {
  * @param bytes of a message's body
  * @param subject what it is, for messages
  * @param place a JSON pointer to where the bytes stand
+ * @param mostDepth how many levels may be nested
  * @returns the value; a property called `__proto__` is a property like any other
  * @throws {ValidationError} when it is not UTF-8, not JSON, too deep, or has a number that JavaScript cannot hold
  */
-export function parseJson(bytes: Uint8Array, subject: string, place = ''): unknown {
+export function parseJson(bytes: Uint8Array, subject: string, place = '', mostDepth: number = eventDepth): unknown {
   const fail = (message: string, cause?: unknown): never => {
     throw new ValidationError(subject, [{ pointer: place, message }], { cause })
   }

@@ -6,6 +6,8 @@ import { checkJson, parseJson, toBytes } from './json-body.ts'
 import { withoutPrefix, withPrefixKept } from './wire-ids.ts'
 import { contentTypeOf, HeaderReader, type ReceivedMessage, type WireForm, type WireMessage } from './wire-message.ts'
 
+/** As over HTTP: half of what the event store accepts, as an event may wrap what a command brings. */
+const requestDepth = 101
 /** The longest wait that a query may ask for. */
 const longestWaitMs = 30_000
 
@@ -37,7 +39,7 @@ export function encodeCommand(command: Command, form: WireForm): WireMessage {
 export function decodeCommand(message: ReceivedMessage, commandType: string): Command {
   const subject = `message with the command ${commandType}`
   const reader = new FieldReader(subject)
-  const fields = reader.object({ value: parseJson(message.body, subject), pointer: '' })
+  const fields = reader.object({ value: parseJson(message.body, subject, '', requestDepth), pointer: '' })
   reader.finish()
   const headers = new HeaderReader(message.headers)
   const inHeader = (name: string): Found => ({ value: headers.get(name), pointer: `/headers/${name}` })
@@ -80,7 +82,7 @@ export function decodeQuery(message: ReceivedMessage, queryType: string): Query 
   if (message.body.length === 0) return { queryType, parameters: {} }
   const subject = `message with the query ${queryType}`
   const reader = new FieldReader(subject)
-  const fields = reader.object({ value: parseJson(message.body, subject), pointer: '' })
+  const fields = reader.object({ value: parseJson(message.body, subject, '', requestDepth), pointer: '' })
   reader.finish()
   const parameters = field(fields, 'parameters')
   const afterPosition = field(fields, 'after_position')

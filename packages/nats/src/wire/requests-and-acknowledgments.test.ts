@@ -127,6 +127,12 @@ describe('acknowledgments and requests', () => {
         '/as_of: must be either a position or a timestamp, got {}',
       ],
     )
+    const nested = (levels: number) => bytes(`{"data": ${'['.repeat(levels)}${']'.repeat(levels)}}`)
+    assert.ok(decodeCommand({ body: nested(100) }, 'Create'))
+    assert.deepEqual(
+      issuesOf(() => decodeCommand({ body: nested(101) }, 'Create')),
+      [': must be nested 101 levels deep at most'],
+    )
     assert.match(
       issuesOf(() => encodeCommand({ commandType: 'C', data: { at: new Date(0) } }, 'json')).join(),
       /at \/at must be plain JSON/,
