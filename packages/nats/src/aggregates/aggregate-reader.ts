@@ -35,6 +35,9 @@ const firstWindow = 32
 const widestWindow = 1000
 /** How much of a request the filters may take: a server accepts 1 MiB. */
 const mostFilterBytes = 262_144
+const everyByte = Number.MAX_SAFE_INTEGER
+/** One reply must not take so long that its sender gives up, or hold up all others. */
+const bytesPerReply = 8 * 1024 * 1024
 
 /** Each call throws a {@link NoAnswer} when a reply is missing or not whole, or a replica is behind what is known. */
 export class AggregateReader {
@@ -71,7 +74,7 @@ export class AggregateReader {
       // What is known to be there needs no careful start.
       if (known >= next) size = Math.max(size, Math.min(known - next + 1, widestWindow))
       const last = Math.min(to, next + Math.min(size, widestWindow, mostFilters) - 1)
-      const window = await this.#window(subjects, next, last, known)
+      const window = await this.#window(subjects, { from: next, to: last, known, mostBytes: mostBytes - bytes })
       events.push(...window.events)
       bytes += window.bytes
       if (window.events.length <= last - next) break
@@ -94,9 +97,9 @@ export class AggregateReader {
     return messages.filter(({ subject }) => isOutcome(this.#prefix, subject)).map(toOutcome)
   }
 
-  async #window(subjects: AggregateSubjects, from: number, to: number, known: number) {
+  async #window(subjects: AggregateSubjects, { from, to, known, mostBytes }: VersionRange) {
     const filters = Array.from({ length: to - from + 1 }, (_, offset) => subjects.eventAt(from + offset))
-    const messages = await this.#read(filters)
+    const messages = await this.#read(filters, mostBytes)
     // Each filter stands for one event.
     if (messages === tooMany) throw new StoreCorruptError(`Several events have the subject ${subjects.eventAt(from)}.`)
     const events: StoredEvent[] = []
@@ -108,19 +111,25 @@ export class AggregateReader {
       bytes += message.data.length
     }
     checkRun(events, from)
-    const wanted = Math.min(to, known)
-    if (from + events.length - 1 < wanted) throw behind(wanted, from + events.length - 1)
+    const [wanted, found] = [Math.min(to, known), from + events.length - 1]
+    if (found < wanted && bytes < mostBytes) throw behind(wanted, found)
     return { events, bytes }
   }
 
-  async #read(filters: readonly string[]): Promise<readonly StoredMessage[] | typeof tooMany> {
+  /** @param mostBytes the first messages only when there are more */
+  async #read(filters: readonly string[], mostBytes = everyByte): Promise<readonly StoredMessage[] | typeof tooMany> {
     const messages: StoredMessage[] = []
+    let bytesLeft = mostBytes
     for (let start: { readonly seq: number; readonly up_to_seq: number } | undefined; ; ) {
-      const run = await this.#direct.get({ multi_last: filters, batch: mostSubjects, ...start })
+      const request = { multi_last: filters, batch: mostSubjects, max_bytes: Math.min(bytesLeft, bytesPerReply) }
+      const run = await this.#direct.get({ ...request, ...start })
       if (run === tooMany) return tooMany
-      messages.push(...run.messages)
+      for (const message of run.messages) {
+        messages.push(message)
+        bytesLeft -= message.data.length
+      }
       const last = run.messages.at(-1)
-      if (!run.isCut || last === undefined) return messages
+      if (!run.isCut || last === undefined || bytesLeft <= 0) return messages
       start = { seq: last.sequence + 1, up_to_seq: start?.up_to_seq ?? run.upTo }
     }
   }

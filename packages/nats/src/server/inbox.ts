@@ -1,6 +1,7 @@
 /** Requests over one connection whose replies all come to one subscription. */
 
-import { createInbox, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from '@nats-io/nats-core'
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core'
+import { ownInbox } from '../connection/own-inbox.ts'
 
 /** Why a request had no answer. Whether the server has seen it is not known, except that it was never sent. */
 export class NoAnswer extends Error {
@@ -41,6 +42,7 @@ export class Inbox {
   readonly #waiting = new Map<string, Waiting>()
   readonly #timeoutMs: number
   readonly #onReconnect = new Set<() => void>()
+  #outgoing: (readonly [request: InboxRequest, token: string | undefined])[] = []
   #sweeping: NodeJS.Timeout | undefined
   #next = 0
   #isConnected = true
@@ -50,7 +52,7 @@ export class Inbox {
   constructor(connection: NatsConnection, timeoutMs: number) {
     this.connection = connection
     this.#timeoutMs = timeoutMs
-    this.#prefix = `${createInbox()}.`
+    this.#prefix = `${ownInbox(connection)}.`
     this.#subscription = connection.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
         if (error === null) this.#receive(message)
@@ -64,7 +66,7 @@ export class Inbox {
   }
 
   /**
-   * Sends a request and hands over each reply.
+   * Sends a request and hands over each reply. What one turn of the event loop sends leaves with one write, in order.
    * @param receive is told of each reply and says whether it was the last
    * @param fail is told when none comes in time, or the connection is lost; nothing follows after it
    */
@@ -74,18 +76,41 @@ export class Inbox {
       return
     }
     const token = (this.#next++).toString(36)
-    const { subject, payload, headers } = request
-    try {
-      this.connection.publish(subject, payload, {
-        reply: this.#prefix + token,
-        ...(headers === undefined ? undefined : { headers }),
-      })
-    } catch (cause) {
-      fail(new NoAnswer(`the request could not be sent (${String(cause)})`, false, { cause }))
-      return
-    }
     this.#waiting.set(token, { receive, fail, deadline: performance.now() + this.#timeoutMs })
     this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs)
+    this.#enqueue(request, token)
+  }
+
+  #enqueue(request: InboxRequest, token: string | undefined): void {
+    this.#outgoing.push([request, token])
+    if (this.#outgoing.length === 1) setImmediate(() => this.#flush())
+  }
+
+  #flush(): void {
+    const outgoing = this.#outgoing
+    this.#outgoing = []
+    for (const [request, token] of outgoing) {
+      // Those that wait were told already when the connection was lost.
+      if (token !== undefined && !this.#waiting.has(token)) continue
+      try {
+        this.#publish(request, token)
+      } catch (cause) {
+        this.#failUnsent(token, cause)
+      }
+    }
+  }
+
+  #publish({ subject, payload, headers }: InboxRequest, token: string | undefined): void {
+    this.connection.publish(subject, payload, {
+      ...(token === undefined ? undefined : { reply: this.#prefix + token }),
+      ...(headers === undefined ? undefined : { headers }),
+    })
+  }
+
+  #failUnsent(token: string | undefined, cause: unknown): void {
+    const waiting = token === undefined ? undefined : this.#waiting.get(token)
+    if (token !== undefined) this.#waiting.delete(token)
+    waiting?.fail(new NoAnswer(`the request could not be sent (${String(cause)})`, false, { cause }))
   }
 
   /** @returns the one reply @throws {NoAnswer} when none comes */
@@ -100,14 +125,9 @@ export class Inbox {
   }
 
   /** Sends a message to which no reply is wanted. @returns false when it could not be sent */
-  tell({ subject, payload, headers }: InboxRequest): boolean {
-    if (!this.#isConnected) return false
-    try {
-      this.connection.publish(subject, payload, headers === undefined ? undefined : { headers })
-      return true
-    } catch {
-      return false
-    }
+  tell(request: InboxRequest): boolean {
+    if (this.#isConnected) this.#enqueue(request, undefined)
+    return this.#isConnected
   }
 
   /** @returns when there is a connection, the time is over, or the signal aborts */
