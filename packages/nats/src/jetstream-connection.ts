@@ -10,9 +10,6 @@ import { openSnapshotStream, openStream, snapshotStreamName, whileServersStart }
 /** Servers that are away for an hour are no reason to give up for good; one that hangs is left within seconds. */
 const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250, pingInterval: 4000, maxPingOut: 2 }
 
-/** A server without JetStream looks like one that has just been started. */
-const longestStartMs = 10_000
-
 /** @throws {StoreUnavailableError} when no server can be reached */
 export async function connectTo(options: CheckedJetStreamOptions): Promise<NatsConnection> {
   const { servers, connect: more, connection } = options
@@ -38,10 +35,10 @@ export async function openStreams(connection: NatsConnection, options: CheckedJe
   const { streamName: name, prefix, allowUnsafe = [] } = options
   const replicas = options.replicas ?? (connection.info?.cluster === undefined ? 1 : 3)
   const serverVersion = connection.info?.version ?? 'unknown'
-  const manager = await jetstreamManager(connection, { checkAPI: false })
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: options.requestTimeoutMs })
   const snapshots = { name: snapshotStreamName(name), subjects: [`${prefix}snapshots.>`], replicas }
   const events = { name, subjects: [`${prefix}events.>`, `${prefix}outcomes.>`], replicas, serverVersion, allowUnsafe }
-  return whileServersStart(Math.min(options.giveUpAfterMs, longestStartMs), async () => {
+  return whileServersStart(options.giveUpAfterMs, async () => {
     const info = await openStream(manager, events)
     await openSnapshotStream(manager, snapshots)
     return info

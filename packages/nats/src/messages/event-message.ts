@@ -8,6 +8,7 @@ import {
   type PreparedEvent,
   StoreCorruptError,
 } from '@cim/core'
+import { type IdPrefix, withPrefixKept } from '../wire/wire-ids.ts'
 import { fromToken, parseEventSubject, type SubjectParts } from './event-subject.ts'
 
 /** A message as a stream keeps it. */
@@ -38,9 +39,10 @@ interface EventBody {
   readonly command_fingerprint?: number
 }
 
-const metadataFields: readonly (readonly [keyof EventMetadata, string])[] = [
-  ['correlationId', 'correlation_id'],
-  ['causationId', 'causation_id'],
+/** The third is what other services put before such ids, and readers take off: see {@link withPrefixKept}. */
+const metadataFields: readonly (readonly [keyof EventMetadata, string, IdPrefix?])[] = [
+  ['correlationId', 'correlation_id', 'correlation:'],
+  ['causationId', 'causation_id', 'causation:'],
   ['commandId', 'command_id'],
   ['userId', 'user_id'],
   ['sessionId', 'session_id'],
@@ -49,7 +51,10 @@ const metadataFields: readonly (readonly [keyof EventMetadata, string])[] = [
 /** What a message takes besides the event's data: ids of 200 characters in body and headers. */
 export const mostBytesAroundData = 16_384
 
-/** @returns the body of an event's message */
+/**
+ * Writes what the wire form `json` says, but takes the data as the text that it already is.
+ * @returns the body of an event's message
+ */
 export function encodeEvent(
   { aggregateType, aggregateId }: AggregateRef,
   event: PreparedEvent,
@@ -67,9 +72,11 @@ export function encodeEvent(
 
 function encodeMetadata(metadata: EventMetadata): string {
   let text = ''
-  for (const [name, field] of metadataFields) {
+  for (const [name, field, prefix] of metadataFields) {
     const value = metadata[name]
-    if (value !== undefined) text += `${text === '' ? '' : ','}"${field}":${JSON.stringify(value)}`
+    if (value === undefined) continue
+    const kept = prefix === undefined ? value : withPrefixKept(value, prefix)
+    text += `${text === '' ? '' : ','}"${field}":${JSON.stringify(kept)}`
   }
   return `{${text}}`
 }
@@ -85,9 +92,10 @@ export function decodeEvent(prefix: string, message: StoredMessage): StoredEvent
   if (parts === undefined) return undefined
   const body = parseBody(message, parts)
   const metadata: Record<string, string> = {}
-  for (const [name, field] of metadataFields) {
+  for (const [name, field, prefix] of metadataFields) {
     const value = body.metadata[field]
-    if (value !== undefined) metadata[name] = value
+    if (value === undefined) continue
+    metadata[name] = prefix !== undefined && value.startsWith(prefix) ? value.slice(prefix.length) : value
   }
   const { event_id: eventId, aggregate_type: aggregateType, aggregate_id: aggregateId, sequence } = body
   const { event_type: eventType, schema_version: schemaVersion, event_data: eventData, timestamp } = body

@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '@cim/core'
 import {
   DiscardPolicy,
   JetStreamApiError,
+  JetStreamError,
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
@@ -21,41 +22,49 @@ export interface OpenStreamRequest extends WantedStream {
   readonly allowUnsafe: readonly string[]
 }
 
+const streamNotFound = 10_059
+const nameInUse = 10_058
+/** Servers that have just been started have not found each other yet. */
+const noSuitablePeers = 10_005
+const pauseMs = 100
+/** A server without JetStream looks like one that is just starting it. */
+const longestStartMs = 10_000
+
 /**
- * Tries again while the servers have no leader or not found each other.
+ * Tries again while the servers have no leader, or have not found each other.
  * @param open asks for a stream, or makes it
  */
 export async function whileServersStart<TResult>(
   giveUpAfterMs: number,
   open: () => Promise<TResult>,
 ): Promise<TResult> {
-  const end = performance.now() + giveUpAfterMs
+  const start = performance.now()
   for (;;) {
     try {
       return await open()
     } catch (error) {
-      if (performance.now() > end || !isTransient(error)) throw error
+      if (performance.now() - start > patienceWith(error, giveUpAfterMs)) throw error
       await sleep(pauseMs)
     }
   }
 }
 
-/** @returns true for an error with a cause that may go away by itself */
-function isTransient(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof JetStreamApiError) return cause.status === 503 || cause.code === noSuitablePeers
-  return isTimeout(cause) || isTimeout(error)
+/** @returns how long to try again; not at all after an error with a cause that does not go away by itself */
+function patienceWith(error: unknown, giveUpAfterMs: number): number {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  if (cause instanceof JetStreamApiError) {
+    return cause.status === 503 || cause.code === noSuitablePeers ? giveUpAfterMs : 0
+  }
+  if (cause instanceof errors.TimeoutError) return giveUpAfterMs
+  return cause instanceof JetStreamError || isUnanswered(cause) ? Math.min(giveUpAfterMs, longestStartMs) : 0
 }
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof errors.TimeoutError || error instanceof errors.NoRespondersError
+function isUnanswered(error: unknown): boolean {
+  return (
+    error instanceof errors.NoRespondersError ||
+    (error instanceof Error && error.cause instanceof errors.NoRespondersError)
+  )
 }
-
-const streamNotFound = 10_059
-const nameInUse = 10_058
-/** Servers that have just been started have not found each other yet. */
-const noSuitablePeers = 10_005
-const pauseMs = 100
 
 /**
  * @returns the stream, as it is
