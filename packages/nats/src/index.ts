@@ -1,7 +1,14 @@
 /** The NATS JetStream adapters of CIM for TypeScript. */
 
 // Connecting
+export { natsClientOptions } from './connection/client-options.ts'
 export type { NatsConnectionOptions, NatsTlsOptions } from './connection/connection-options.ts'
+export {
+  type NatsPermissions,
+  type NatsPermissionsOptions,
+  type NatsRole,
+  natsPermissions,
+} from './connection/permissions.ts'
 // Consuming
 export type { ConsumedContext, ConsumedEventHandler, NatsConsumerOptions } from './consume/consumer-options.ts'
 export { type ConsumerLag, NatsConsumer, type ParkedLane } from './consume/nats-consumer.ts'

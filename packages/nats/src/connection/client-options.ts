@@ -3,7 +3,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { checkOptions, InvalidOptionError } from '@cim/core'
 import { type Authenticator, credsAuthenticator, nkeyAuthenticator } from '@nats-io/nats-core'
-import type { NodeConnectionOptions } from '@nats-io/transport-node'
 import type { NatsConnectionOptions, NatsTlsOptions } from './connection-options.ts'
 
 const subject = 'NATS connection'
@@ -11,10 +10,12 @@ const identities = ['user', 'token', 'nkeySeed', 'nkeySeedFile', 'credentialsFil
 const known = [...identities, 'servers', 'password', 'tls', 'connectionName', 'inboxPrefix']
 
 /**
- * @returns what the NATS client takes; the connection is tried again for ever once it stood
+ * What `connect` of `@nats-io/transport-node` takes, and {@link JetStreamEventStoreOptions.connect} too. A connection that
+ * once stood is tried again for ever.
+ * @returns the options of the NATS client, with what the named files hold
  * @throws {InvalidOptionError} when the options contradict each other, or a file is missing
  */
-export function clientOptions(options: NatsConnectionOptions): NodeConnectionOptions {
+export function natsClientOptions(options: NatsConnectionOptions): Readonly<Record<string, unknown>> {
   checkOptions(subject, options, known)
   const { servers, tls, connectionName = 'cim', inboxPrefix, user, password, token } = options
   const list = [servers].flat()
@@ -32,6 +33,8 @@ export function clientOptions(options: NatsConnectionOptions): NodeConnectionOpt
     // A server that is away for an hour is not a reason to give up for good.
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    // A server that does not like our certificate may say so by silence.
+    timeout: 5000,
     servers: list,
     ...(inboxPrefix !== undefined && { inboxPrefix }),
     ...(user !== undefined && { user, pass: password ?? '' }),
@@ -72,7 +75,7 @@ function authenticatorOf(options: NatsConnectionOptions): Authenticator | undefi
   return nkeyAuthenticator(Buffer.from(seed))
 }
 
-function tlsOf(tls: boolean | NatsTlsOptions | undefined): Pick<NodeConnectionOptions, 'tls'> {
+function tlsOf(tls: boolean | NatsTlsOptions | undefined): { readonly tls?: object | null } {
   if (tls === undefined) return {}
   if (tls === false) return { tls: null }
   if (tls === true) return { tls: {} }

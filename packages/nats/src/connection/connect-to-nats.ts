@@ -2,8 +2,8 @@
 
 import { StoreUnavailableError, UnauthenticatedError } from '@cim/core'
 import { AuthorizationError, type NatsConnection } from '@nats-io/nats-core'
-import { connect } from '@nats-io/transport-node'
-import { clientOptions } from './client-options.ts'
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node'
+import { natsClientOptions } from './client-options.ts'
 import type { NatsConnectionOptions } from './connection-options.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { NatsConnectionOptions } from './connection-options.ts'
  * @throws {StoreUnavailableError} when no server can be reached, or its certificate is not trusted
  */
 export async function connectToNats(options: NatsConnectionOptions): Promise<NatsConnection> {
-  const wanted = clientOptions(options)
+  const wanted: NodeConnectionOptions = natsClientOptions(options)
   try {
     return await connect(wanted)
   } catch (cause) {
@@ -32,7 +32,7 @@ function explain(servers: string, cause: unknown): Error {
   const isCertificate = /certificate|self-signed|altnames|TLS|SSL/i.test(said)
   const advice = isCertificate
     ? "Name the authority that signed the server's certificate in tls.caFile, connect by a name that the certificate has, and give certFile and keyFile if the server asks for them."
-    : 'Check that a server runs there.'
+    : 'Check that a server runs there; if it asks for certificates, that tls.certFile is one which it trusts.'
   return new StoreUnavailableError(`NATS: no connection to ${servers} (${said}). ${advice}`, { cause })
 }
 

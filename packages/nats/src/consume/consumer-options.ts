@@ -63,7 +63,7 @@ export interface NatsConsumerOptions {
   readonly maxInFlight?: number
   /** An event of a process that shows no sign of life is handed out again after so long; 30,000 when left out. */
   readonly ackWaitMs?: number
-  /** Another process takes over when this one has not asked for events for so long; 6,000 when left out. */
+  /** Another process takes over when this one has not asked for events for so long, at most `ackWaitMs`; 6,000 when left out. */
   readonly takeOverAfterMs?: number
   /** An event that was handed out more often and never finished, as it ends the process each time, is parked; 20 when left out. */
   readonly maxDeliveries?: number
@@ -137,7 +137,16 @@ export function checkConsumerOptions(options: NatsConsumerOptions): CheckedConsu
     handlerTimeoutMs: checkWholeNumber(subject, 'handlerTimeoutMs', options.handlerTimeoutMs ?? 30_000, { least: 1 }),
     concurrency: checkWholeNumber(subject, 'concurrency', options.concurrency ?? 16, { least: 1, most: 10_000 }),
     maxInFlight: checkWholeNumber(subject, 'maxInFlight', options.maxInFlight ?? 256, { least: 1, most: 10_000 }),
-    takeOverAfterMs: checkWholeNumber(subject, 'takeOverAfterMs', options.takeOverAfterMs ?? 6000, { least: 300 }),
+    // Life is shown four times in this time, and must be shown often enough within the other.
+    takeOverAfterMs: checkWholeNumber(
+      subject,
+      'takeOverAfterMs',
+      options.takeOverAfterMs ?? Math.min(6000, ackWaitMs),
+      {
+        least: 300,
+        most: ackWaitMs,
+      },
+    ),
     maxDeliveries: checkWholeNumber(subject, 'maxDeliveries', options.maxDeliveries ?? 20, { least: 1 }),
     maxRemembered: checkWholeNumber(subject, 'maxRemembered', options.maxRemembered ?? 100_000, { least: 1 }),
     isHandled: options.isHandled ?? (() => false),

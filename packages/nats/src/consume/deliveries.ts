@@ -1,6 +1,7 @@
 /** Takes messages from a durable consumer for one process at a time, and gives them on in the order of the stream. */
 
-import { createInbox, type Msg, type NatsConnection, type Subscription } from '@nats-io/nats-core'
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core'
+import { ownInbox } from '../connection/own-inbox.ts'
 import { BoundedMap } from '../messages/bounded-map.ts'
 import { type Delivery, parsePlace, toDelivery } from './delivery.ts'
 
@@ -38,7 +39,7 @@ export class Deliveries {
   readonly #connection: NatsConnection
   readonly #options: DeliveriesOptions
   readonly #subscription: Subscription
-  readonly #inbox = createInbox()
+  readonly #inbox: string
   readonly #held = new Map<number, Delivery>()
   readonly #done: BoundedMap<number, true>
   #collected: Delivery[] = []
@@ -63,6 +64,7 @@ export class Deliveries {
     this.#connection = connection
     this.#options = options
     this.#done = new BoundedMap(options.maxRemembered)
+    this.#inbox = ownInbox(connection)
     this.#subscription = connection.subscribe(this.#inbox, {
       callback: (error, message) => (error === null ? this.#receive(message) : options.onProblem(error)),
     })

@@ -1,6 +1,6 @@
 /** Messages that the server hands out no more although they were never done: it says so once, in an advisory. */
 
-import { type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { JetStreamApiError, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 
 /** A message of the events' stream that will not come again by itself. */
 export interface ExhaustedMessage {
@@ -10,6 +10,8 @@ export interface ExhaustedMessage {
   /** Where the advisory stands. */
   readonly advisory: number
 }
+
+const streamNotFound = 10_059
 
 interface Advisory {
   readonly stream_seq: number
@@ -32,15 +34,20 @@ export class ExhaustedMessages {
     { streamName, name, replicas }: { readonly streamName: string; readonly name: string; readonly replicas: number },
   ): Promise<ExhaustedMessages> {
     const stream = `${name}-advisories`
-    await manager.streams.add({
-      name: stream,
-      subjects: ['MAX_DELIVERIES', 'MSG_TERMINATED'].map(
-        (kind) => `$JS.EVENT.ADVISORY.CONSUMER.${kind}.${streamName}.${name}`,
-      ),
-      storage: StorageType.File,
-      retention: RetentionPolicy.Limits,
-      num_replicas: replicas,
-    })
+    try {
+      // It may have been made by somebody with more rights.
+      await manager.streams.info(stream)
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.code === streamNotFound)) throw error
+      const kinds = ['MAX_DELIVERIES', 'MSG_TERMINATED']
+      await manager.streams.add({
+        name: stream,
+        subjects: kinds.map((kind) => `$JS.EVENT.ADVISORY.CONSUMER.${kind}.${streamName}.${name}`),
+        storage: StorageType.File,
+        retention: RetentionPolicy.Limits,
+        num_replicas: replicas,
+      })
+    }
     return new ExhaustedMessages(manager, stream)
   }
 

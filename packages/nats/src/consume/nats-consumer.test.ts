@@ -338,6 +338,7 @@ describe('a durable consumer', { timeout: 60_000 }, () => {
     await (await stream.consume({ handler })).stop()
     await assert.rejects(stream.consume({ handler, patterns: 'events.Person.*' }), /choose another name/)
     await assert.rejects(stream.consume({ handler, patterns: 'events.Person' }), /must be like events\.>/)
+    await assert.rejects(stream.consume({ handler, ackWaitMs: 500, takeOverAfterMs: 501 }), /from 300 to 500, got 501/)
     await assert.rejects(stream.consume({ handler, streamName: 'NONE' }), /Check that the stream exists/)
     await assert.rejects(stream.consume({ handler, ...({ ackwait: 1 } as object) }), /'ackwait' is unknown/)
   })

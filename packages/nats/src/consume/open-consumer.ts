@@ -31,7 +31,10 @@ export async function openConsumer(manager: JetStreamManager, options: CheckedCo
     if (existing === undefined) await manager.consumers.add(streamName, wantedConfig(options))
     else {
       checkExisting(options, existing)
-      await manager.consumers.update(streamName, name, limitsOf(options))
+      const limits = limitsOf(options)
+      const isSame =
+        existing.config.ack_wait === limits.ack_wait && existing.config.max_ack_pending === limits.max_ack_pending
+      if (!isSame) await manager.consumers.update(streamName, name, limits)
     }
     return config.num_replicas
   } catch (cause) {
