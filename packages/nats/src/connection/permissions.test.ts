@@ -3,28 +3,33 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { EntityId } from '@cim/core'
 import { jetstreamManager } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { NatsConsumer } from '../consume/nats-consumer.ts'
 import { JetStreamEventStore } from '../jetstream-event-store.ts'
+import { NatsClient } from '../service/nats-client.ts'
+import { NatsService } from '../service/nats-service.ts'
+import { startPeople } from '../service/sample-people.test.ts'
 import { type NatsServer, startNatsServer } from '../test-support/nats-server.ts'
 import { until } from '../test-support/sample-stream.ts'
 import { natsClientOptions } from './client-options.ts'
 import { connectToNats } from './connect-to-nats.ts'
 import { type NatsRole, natsPermissions } from './permissions.ts'
 
-const roles: readonly NatsRole[] = ['writer', 'reader', 'consumer']
+const roles: readonly NatsRole[] = ['writer', 'reader', 'consumer', 'service', 'client']
 const consumerName = 'mailer'
 
 function permissionsOf(role: NatsRole) {
-  const named = role === 'consumer' ? { consumerName } : { otherConsumers: [consumerName] }
+  const isStoreUser = role === 'writer' || role === 'reader'
+  const named = isStoreUser ? { otherConsumers: [consumerName] } : { consumerName }
   return natsPermissions(role, { ...named, inboxPrefix: `_INBOX_${role}` })
 }
 
 function user(role: NatsRole): string {
-  const { publish, denyPublish, subscribe } = permissionsOf(role)
+  const { publish, denyPublish, subscribe, allowResponses } = permissionsOf(role)
   const [allow, deny, hear] = [publish, denyPublish, subscribe].map((list) => JSON.stringify(list))
-  return `{ user: ${role}, password: secret, permissions: { publish: { allow: ${allow}, deny: ${deny} }, subscribe: { allow: ${hear} } } }`
+  return `{ user: ${role}, password: secret, permissions: { publish: { allow: ${allow}, deny: ${deny} }, subscribe: { allow: ${hear} }, allow_responses: ${allowResponses} } }`
 }
 
 let server: NatsServer
@@ -70,7 +75,7 @@ async function isAllowed(role: NatsRole, subject: string, payload = ''): Promise
     await connection.request(subject, payload, { timeout: 1000 })
     return true
   } catch (error) {
-    assert.match(String(error), /Permissions Violation/i)
+    assert.match(String(error), /Permissions Violation/i, subject)
     return false
   } finally {
     await connection.close()
@@ -158,6 +163,35 @@ describe('a user with the permissions of a', { timeout: 60_000 }, () => {
     }
   })
 
+  test('service answers the commands and queries of a client, wherever its inbox is', async () => {
+    const [serving, asking] = [
+      await connectToNats(connectionOf('service')),
+      await connectToNats(connectionOf('client')),
+    ]
+    const application = await startPeople()
+    const service = new NatsService({ connection: serving, application })
+    await service.start()
+    const client = new NatsClient({ connection: asking })
+    const createAda = { commandType: 'CreatePerson', aggregateId: 'ada' as EntityId, data: { legalName: 'Ada' } }
+    const { version } = await client.dispatch('Person', createAda)
+    assert.equal(version, 1)
+    await service.stop()
+    await application.stop()
+    await serving.close()
+    await asking.close()
+  })
+
+  test('service cannot send commands, a client cannot serve them, and neither can write events', async () => {
+    assert.equal(await isAllowed('service', 'commands.Person.CreatePerson'), false)
+    for (const role of ['service', 'client'] as const) assert.equal(await isAllowed(role, 'events.A.B.c.1'), false)
+    assert.equal(await isAllowed('client', '$JS.API.STREAM.NAMES'), false)
+    const connection = await connectToNats(connectionOf('client'))
+    const heard = Promise.withResolvers<unknown>()
+    connection.subscribe('commands.>', { queue: 'cim', callback: (error) => heard.resolve(error) })
+    assert.match(String(await heard.promise), /Permissions Violation/i)
+    await connection.close()
+  })
+
   for (const role of roles) {
     test(`${role} cannot change, purge or delete streams, nor see others`, async () => {
       const refused = [
@@ -167,7 +201,7 @@ describe('a user with the permissions of a', { timeout: 60_000 }, () => {
         '$JS.API.STREAM.MSG.DELETE.EVENTS',
         '$JS.API.STREAM.SNAPSHOT.EVENTS',
         '$JS.API.STREAM.CREATE.MINE',
-        '$JS.API.STREAM.NAMES',
+        '$JS.API.STREAM.LIST',
         '$JS.API.CONSUMER.DELETE.EVENTS.mailer',
         '$JS.API.CONSUMER.CREATE.EVENTS.mailer',
         '$JS.API.CONSUMER.CREATE.EVENTS.mailer.events.>',
@@ -180,7 +214,7 @@ describe('a user with the permissions of a', { timeout: 60_000 }, () => {
       for (const subject of refused) assert.equal(await isAllowed(role, subject, '{}'), false, subject)
     })
 
-    if (role !== 'consumer') {
+    if (role === 'writer' || role === 'reader') {
       test(`${role} cannot take events from a durable consumer`, async () => {
         assert.equal(await isAllowed(role, '$JS.API.CONSUMER.MSG.NEXT.EVENTS.mailer'), false)
         assert.equal(await isAllowed(role, '$JS.ACK.EVENTS.mailer.1.1.1.1.1'), false)

@@ -2,9 +2,10 @@
 
 /**
  * `writer`: a `JetStreamEventStore` that appends. `reader`: one that only reads and subscribes. `consumer`: a `NatsConsumer`
- * on streams that somebody else has made.
+ * on streams that somebody else has made. `service`: a `NatsService`, whose event store connects as another user. `client`: a
+ * `NatsClient`.
  */
-export type NatsRole = 'writer' | 'reader' | 'consumer'
+export type NatsRole = 'writer' | 'reader' | 'consumer' | 'service' | 'client'
 
 /** What the permissions are for. */
 export interface NatsPermissionsOptions {
@@ -26,6 +27,8 @@ export interface NatsPermissions {
   /** What of it the user must not publish to nevertheless. */
   readonly denyPublish: readonly string[]
   readonly subscribe: readonly string[]
+  /** Whether the user may answer requests, wherever the answer goes: `allow_responses` of the configuration. */
+  readonly allowResponses: boolean
 }
 
 /** @returns the subjects that the role needs: everything else is refused by a server that allows no more */
@@ -38,6 +41,7 @@ export function natsPermissions(role: NatsRole, options: NatsPermissionsOptions 
     inboxPrefix = '_INBOX',
   } = options
   const before = subjectPrefix === undefined ? '' : `${subjectPrefix}.`
+  const requests = [`${before}commands.>`, `${before}queries.>`]
   const byRole = {
     writer: () => [
       ...['events', 'outcomes', 'snapshots'].map((root) => `${before}${root}.>`),
@@ -45,13 +49,22 @@ export function natsPermissions(role: NatsRole, options: NatsPermissionsOptions 
     ],
     reader: () => readingStore(streamName),
     consumer: () => consuming(streamName, consumerName),
+    // Asks whether a stream takes the subjects of its requests.
+    service: () => ['$JS.API.STREAM.NAMES'],
+    client: () => requests,
   }
   const denyPublish = otherConsumers.flatMap((name) => [
     `$JS.API.CONSUMER.*.${streamName}.${name}`,
     `$JS.API.CONSUMER.CREATE.${streamName}.${name}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${streamName}.${name}`,
   ])
-  return { publish: ['$JS.API.INFO', ...byRole[role]()], denyPublish, subscribe: [`${inboxPrefix}.>`] }
+  const isStoreUser = role !== 'service' && role !== 'client'
+  return {
+    publish: [...(isStoreUser ? ['$JS.API.INFO'] : []), ...byRole[role]()],
+    denyPublish,
+    subscribe: [`${inboxPrefix}.>`, ...(role === 'service' ? requests : [])],
+    allowResponses: role === 'service',
+  }
 }
 
 function readingStore(stream: string): readonly string[] {
