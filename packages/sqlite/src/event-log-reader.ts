@@ -4,6 +4,7 @@ import { type CheckedReadOptions, type EventBatch, type EventPage, hashText, typ
 import type { EventLog } from './event-log.ts'
 import { EventPortion } from './event-portion.ts'
 import type { FetchedRow } from './event-rows.ts'
+import { longStretch } from './event-scanner.ts'
 import { unpackEnvelope } from './packed-envelope.ts'
 
 /** How many events are looked through at most before others have their turn. */
@@ -29,13 +30,14 @@ export class EventLogReader {
       if (afterPosition >= head) return { events: [], position: afterPosition }
       const types = typesOf()
       if (types === 'none') return { events: [], position: head }
-      const { events } = this.#log
+      const { events, scanner } = this.#log
+      const source = head - afterPosition < longStretch ? events.rows : scanner.rows
       const portion = new EventPortion(batchSize)
       const isAll = types === 'all'
       const last = isAll ? head : Math.min(head, afterPosition + mostScanned)
       const rows = isAll
-        ? events.rows.between(afterPosition, last, batchSize)
-        : events.rows.ofTypesBetween(types, afterPosition, last, batchSize)
+        ? source.between(afterPosition, last, batchSize)
+        : source.ofTypesBetween(types, afterPosition, last, batchSize)
       events.fill(portion, rows)
       return { events: portion.events, position: (portion.isFull ? portion.position : last) ?? last }
     }

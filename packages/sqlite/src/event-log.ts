@@ -18,6 +18,7 @@ import {
 import { AggregateKeys } from './aggregate-keys.ts'
 import { CommandLog } from './command-log.ts'
 import { causesOf, toRow } from './event-row.ts'
+import { type EventScanner, longStretch } from './event-scanner.ts'
 import type { InlineViews } from './inline-views.ts'
 import { InternedNames } from './interned-names.ts'
 import { type IndexEntry, type IndexPace, LogIndex } from './log-index.ts'
@@ -36,6 +37,7 @@ export class EventLog {
   readonly aggregates: AggregateKeys
   readonly events: StoredEvents
   readonly path: string
+  readonly scanner: EventScanner
   /** Views that change with each append. */
   inlineViews: InlineViews | undefined
   readonly #now: () => number
@@ -45,8 +47,9 @@ export class EventLog {
   #position = 0
   #recordedAt = 0
 
-  constructor(database: DatabaseSync, path: string, now: () => number, indexPace?: IndexPace) {
+  constructor(database: DatabaseSync, scanner: EventScanner, path: string, now: () => number, indexPace?: IndexPace) {
     this.path = path
+    this.scanner = scanner
     this.#now = now
     this.#statements = prepareStatements(database, eventStoreSql)
     this.names = new InternedNames(database)
@@ -80,8 +83,14 @@ export class EventLog {
 
   *#entriesAfter(position: number): Generator<IndexEntry> {
     const pageSize = 5000
+    const { selectIndexEntriesAfter } =
+      this.#position - position < longStretch
+        ? this.#statements
+        : prepareStatements(this.scanner.database, {
+            selectIndexEntriesAfter: eventStoreSql.selectIndexEntriesAfter,
+          })
     for (let after = position; ; ) {
-      const rows = this.#statements.selectIndexEntriesAfter.all(after, pageSize) as unknown as readonly IndexedRow[]
+      const rows = selectIndexEntriesAfter.all(after, pageSize) as unknown as readonly IndexedRow[]
       for (const [at, aggregate, sequence, eventType, envelope] of rows) {
         const aggregateType = this.names.eventType(eventType)?.aggregateTypeKey ?? 0
         yield { position: at, aggregate, sequence, aggregateType, causes: causesOf(unpackEnvelope(envelope)) }

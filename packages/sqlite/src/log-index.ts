@@ -73,7 +73,7 @@ export interface IndexPace {
   readonly rowsPerInsert: number
 }
 
-const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 262_144, entriesPerCommit: 32, rowsPerInsert: 32 }
+const defaultPace: IndexPace = { shortestRun: 32_768, longestRun: 131_072, entriesPerCommit: 32, rowsPerInsert: 32 }
 
 /** Finds events by aggregate, by cause and by type, in memory and in the tables. */
 export class LogIndex {

@@ -36,6 +36,7 @@ import { resolveDatabasePath } from './database-path.ts'
 import { EventLog } from './event-log.ts'
 import { EventLogReader } from './event-log-reader.ts'
 import { mostTextAtOnce } from './event-portion.ts'
+import { EventScanner } from './event-scanner.ts'
 import { auditEventStore, type EventStoreAudit, type EventStoreAuditOptions } from './event-store-audit.ts'
 import { FileLock } from './file-lock.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -88,6 +89,7 @@ export class SqliteEventStore implements EventStore {
   readonly #path: string
   readonly #lock: FileLock
   readonly #database: DatabaseSync
+  readonly #scanner: EventScanner
   readonly #log: EventLog
   readonly #reader: EventLogReader
   readonly #commits: GroupCommit
@@ -110,6 +112,7 @@ export class SqliteEventStore implements EventStore {
     this.#newId = options.newId ?? createUuidGenerator(now)
     this.limits = { ...defaultLimits, ...options.limits }
     this.#lock = new FileLock(this.#path)
+    this.#scanner = new EventScanner(this.#path)
     try {
       this.#database = openDatabaseFile({
         path: this.#path,
@@ -121,9 +124,10 @@ export class SqliteEventStore implements EventStore {
       })
       try {
         internals?.opened?.(this.#database)
-        this.#log = new EventLog(this.#database, this.#path, now, internals?.indexPace)
+        this.#log = new EventLog(this.#database, this.#scanner, this.#path, now, internals?.indexPace)
         openInlineViews(this.#database, this.#log, options.inlineProjections ?? [])
       } catch (error) {
+        this.#scanner.close()
         this.#database.close()
         throw error
       }
@@ -242,6 +246,7 @@ export class SqliteEventStore implements EventStore {
     this.#commits.close()
     this.#appended.notify()
     try {
+      this.#scanner.close()
       if (this.#database.isOpen) this.#database.close()
     } finally {
       this.#lock[Symbol.dispose]()
