@@ -12,7 +12,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream'
 import { errors } from '@nats-io/nats-core'
-import { compareStream, streamSettings, type WantedStream } from './stream-settings.ts'
+import { compareStream, type StreamSettings, streamSettings, type WantedStream } from './stream-settings.ts'
 import { UnsafeStreamError } from './unsafe-stream-error.ts'
 
 /** What {@link openStream} is asked for. */
@@ -72,7 +72,7 @@ function isUnanswered(error: unknown): boolean {
  * @throws {StoreUnavailableError} when it cannot be made or asked for
  */
 export async function openStream(manager: JetStreamManager, wanted: OpenStreamRequest): Promise<StreamInfo> {
-  const info = await findOrMake(manager, wanted)
+  const info = await findOrMake(manager, streamSettings(wanted))
   const differences = compareStream(info.config, wanted, wanted.serverVersion)
   const refused = differences.filter(
     ({ setting, isImpossible }) => isImpossible || !wanted.allowUnsafe.includes(setting),
@@ -81,18 +81,20 @@ export async function openStream(manager: JetStreamManager, wanted: OpenStreamRe
   return info
 }
 
-async function findOrMake(manager: JetStreamManager, wanted: WantedStream): Promise<StreamInfo> {
+/** Who may not make streams can use those that somebody else has made. */
+async function findOrMake(manager: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
+  const { name } = settings
   try {
-    return await manager.streams.info(wanted.name)
+    return await manager.streams.info(name)
   } catch (error) {
-    if (codeOf(error) !== streamNotFound) throw unavailable(wanted.name, 'asked for', error)
+    if (codeOf(error) !== streamNotFound) throw unavailable(name, 'asked for', error)
   }
   try {
-    return await manager.streams.add(streamSettings(wanted))
+    return await manager.streams.add(settings)
   } catch (error) {
-    // Another process was faster, with other settings: they are compared next.
-    if (codeOf(error) === nameInUse) return manager.streams.info(wanted.name)
-    throw unavailable(wanted.name, 'made', error)
+    // Another process was faster, perhaps with other settings.
+    if (codeOf(error) === nameInUse) return manager.streams.info(name)
+    throw unavailable(name, 'made', error)
   }
 }
 
@@ -118,20 +120,16 @@ export function snapshotStreamName(streamName: string): string {
 /** Makes the stream of snapshots, or takes the one that is there: to lose one costs time, nothing else. */
 export async function openSnapshotStream(manager: JetStreamManager, wanted: WantedStream): Promise<void> {
   const { name, subjects, replicas } = wanted
-  try {
-    await manager.streams.add({
-      name,
-      subjects: [...subjects],
-      storage: StorageType.File,
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.Old,
-      num_replicas: replicas,
-      max_msgs_per_subject: 1,
-      allow_direct: true,
-      allow_atomic: true,
-      duplicate_window: 1_000_000_000,
-    })
-  } catch (error) {
-    if (codeOf(error) !== nameInUse) throw unavailable(name, 'made', error)
-  }
+  await findOrMake(manager, {
+    name,
+    subjects: [...subjects],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    num_replicas: replicas,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+    allow_atomic: true,
+    duplicate_window: 1_000_000_000,
+  })
 }

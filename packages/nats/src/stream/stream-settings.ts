@@ -13,8 +13,11 @@ export interface WantedStream {
 /** The server that has atomic batches. */
 const leastVersion = [2, 12] as const
 
+/** Settings of a stream that is made. */
+export type StreamSettings = Partial<StreamConfig> & { readonly name: string }
+
 /** @returns the settings of a stream that can lose nothing but what its disks lose */
-export function streamSettings({ name, subjects, replicas }: WantedStream): Partial<StreamConfig> & { name: string } {
+export function streamSettings({ name, subjects, replicas }: WantedStream): StreamSettings {
   return {
     name,
     subjects: [...subjects],
