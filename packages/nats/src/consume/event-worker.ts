@@ -122,19 +122,21 @@ export class EventWorker {
     const { event, position } = message
     if (event === undefined) return
     const { handler, handlerTimeoutMs } = this.#options
-    const tooLong = new AbortController()
-    const error = new HandlerTimeoutError(`The handler of ${event.eventType}`, handlerTimeoutMs)
+    const ended = new AbortController()
     const timedOut = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      tooLong.abort(error)
+      const error = new HandlerTimeoutError(`The handler of ${event.eventType}`, handlerTimeoutMs)
+      ended.abort(error)
       timedOut.reject(error)
     }, handlerTimeoutMs)
+    const lose = (): void => ended.abort(session.reason)
+    session.addEventListener('abort', lose)
     try {
-      const signal = AbortSignal.any([session, tooLong.signal])
-      const context = { eventId: event.eventId, position, attempt, deliveryCount, signal }
+      const context = { eventId: event.eventId, position, attempt, deliveryCount, signal: ended.signal }
       await Promise.race([handler(event, context), timedOut.promise])
     } finally {
       clearTimeout(timer)
+      session.removeEventListener('abort', lose)
     }
   }
 

@@ -110,16 +110,16 @@ export class NatsConsumer implements AsyncDisposable {
     const { streamName, name } = this.#options
     const [info, parked, exhausted] = await Promise.all([
       this.#manager.consumers.info(streamName, name),
-      this.#parked.list(),
+      this.#parked.count(),
       this.#exhausted.count(),
     ])
     const { num_pending: pending, num_ack_pending: inFlight } = info
     return {
       pending,
       inFlight,
-      parked: parked.length,
+      parked: parked,
       exhausted,
-      total: pending + inFlight + parked.length + exhausted,
+      total: pending + inFlight + parked + exhausted,
     }
   }
 

@@ -90,6 +90,13 @@ export class ParkedEvents {
     return this.#read('parked.>')
   }
 
+  /** @returns how many are parked and not discarded, as it is on the servers */
+  async count(): Promise<number> {
+    let count = 0
+    for await (const _ of await this.#bucket.keys('parked.>')) count++
+    return count
+  }
+
   /** @returns what was discarded, oldest first */
   async listDiscarded(): Promise<readonly ParkedEvent[]> {
     return (await this.#read('discarded.>')).map(({ event }) => event)
