@@ -115,7 +115,7 @@ export class JetStreamEventStore implements EventStore {
     const reader = new AggregateReader(direct, prefix)
     const clock = new StampClock(now)
     this.#clock = clock
-    this.#head = new LogHead(leader, prefix)
+    this.#head = new LogHead(leader, direct, prefix)
     this.#logReader = new LogReader({ direct, head: this.#head, prefix })
     this.#heads = new HeadLoader({ heads: new AggregateHeads(options.maxRemembered), reader, leader, prefix })
     // A single server is its own leader.

@@ -59,8 +59,10 @@ export class LogReader {
     let cursor = wanted.afterPosition
     let newestEvent = 0
     let bytesLeft = mostBytesAtOnce
-    for (let end: number | undefined; ; ) {
-      const messages = await patience.during('reading the log', () => this.#read(cursor, mostMessages))
+    // Where few are wanted, few are read, as long as they are found.
+    let count = Math.min(wanted.limit + 1, mostMessages)
+    for (let end: number | undefined; ; count = Math.min(count * 4, mostMessages)) {
+      const messages = await patience.during('reading the log', () => this.#read(cursor, count))
       for (const message of messages) {
         const event = this.#wanted(message, wanted)
         if (event !== undefined) {

@@ -30,6 +30,7 @@ export interface InboxRequest {
 }
 
 const sweepMs = 50
+const longestPauseMs = 500
 
 /**
  * One subscription and one timer for any number of requests under way: a promise, a timer and a subscription for each
@@ -44,6 +45,7 @@ export class Inbox {
   readonly #onReconnect = new Set<() => void>()
   #outgoing: (readonly [request: InboxRequest, token: string | undefined])[] = []
   #sweeping: NodeJS.Timeout | undefined
+  #swept = 0
   #next = 0
   #isConnected = true
   #isClosed = false
@@ -77,7 +79,10 @@ export class Inbox {
     }
     const token = (this.#next++).toString(36)
     this.#waiting.set(token, { receive, fail, deadline: performance.now() + this.#timeoutMs })
-    this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs)
+    if (this.#sweeping === undefined) {
+      this.#swept = performance.now()
+      this.#sweeping = setInterval(() => this.#sweep(), sweepMs)
+    }
     this.#enqueue(request, token)
   }
 
@@ -167,6 +172,10 @@ export class Inbox {
 
   #sweep(): void {
     const now = performance.now()
+    const isLate = now - this.#swept > longestPauseMs
+    this.#swept = now
+    // After a pause of this process, replies are read before anything is given up.
+    if (isLate) return
     for (const [token, waiting] of this.#waiting) {
       if (waiting.deadline > now) continue
       this.#waiting.delete(token)

@@ -31,8 +31,8 @@ interface Acknowledgment {
 
 // https://github.com/nats-io/nats-server/blob/main/server/errors.json
 const wrongLastSequence: ReadonlySet<number> = new Set([10_071, 10_164, 10_201])
-const maximumPerSubject = 10_077
-const isFull: ReadonlySet<number> = new Set([10_023, 10_047, 10_028])
+const storeFailed = 10_077
+const isFull: ReadonlySet<number> = new Set([10_002, 10_023, 10_047, 10_028])
 /** Too many requests or batches are under way, or part of a batch was lost with a connection: nothing of it is stored. */
 const isBusy: ReadonlySet<number> = new Set([10_167, 10_176, 10_210, 10_211])
 /** A server takes 50 batches of a stream at once, from all processes together. */
@@ -122,7 +122,9 @@ function readAcknowledgment(reply: Msg): PublishOutcome {
     return { kind: 'unknown', cause: new NoAnswer('the server acknowledged without a place in the stream', true) }
   }
   const { code, err_code: errorCode, description } = error
-  if (wrongLastSequence.has(errorCode) || errorCode === maximumPerSubject) return { kind: 'refused' }
+  // The number stands for whatever hinders the store behind a stream; the text alone says that a subject is taken.
+  const isTaken = errorCode === storeFailed && description.includes('per subject')
+  if (isTaken || wrongLastSequence.has(errorCode)) return { kind: 'refused' }
   const said = `${errorCode} ${description}`
   if (isFull.has(errorCode)) {
     throw new StoreFullError(
