@@ -106,6 +106,16 @@ describe('a durable consumer', { timeout: 60_000 }, () => {
     await second.stop()
   })
 
+  test('leaves nothing on the server when it is asked for its lag again and again', async () => {
+    await using stream = await SampleStream.open(server)
+    await using consumer = await stream.consume({ handler: () => undefined })
+    for (let count = 0; count < 10; count++) await consumer.lag()
+    const { streams } = await jetstreamManager(stream.connection)
+    const { state } = await streams.info(`KV_c${stream.name}-parked`)
+    // One may watch for what operators ask.
+    assert.ok(state.consumer_count <= 1, `there are ${state.consumer_count} consumers`)
+  })
+
   test('refuses to retry what is not parked, and to discard without a reason', async () => {
     await using stream = await SampleStream.open(server)
     await using consumer = await stream.consume({ handler: () => undefined })

@@ -1,6 +1,7 @@
 /** Events that could not be handled, and those that wait behind them: in a bucket on the servers, beside the stream. */
 
 import { StoreUnavailableError } from '@cim/core'
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 
@@ -43,13 +44,16 @@ interface Entry {
 /** The bucket, with what is parked in memory. */
 export class ParkedEvents {
   readonly #bucket: KV
+  readonly #name: string
+  readonly #manager: JetStreamManager
   readonly #lanes = new Map<string, Map<number, Entry>>()
 
   /** Makes the bucket when it does not exist. */
   static async open(connection: NatsConnection, name: string, replicas: number): Promise<ParkedEvents> {
     const buckets = new Kvm(connection)
     try {
-      return new ParkedEvents(await buckets.create(name, { history: 1, replicas }))
+      const bucket = await buckets.create(name, { history: 1, replicas })
+      return new ParkedEvents(bucket, name, await jetstreamManager(connection))
     } catch (cause) {
       const said = cause instanceof Error ? cause.message : String(cause)
       throw new StoreUnavailableError(
@@ -59,8 +63,10 @@ export class ParkedEvents {
     }
   }
 
-  private constructor(bucket: KV) {
+  private constructor(bucket: KV, name: string, manager: JetStreamManager) {
     this.#bucket = bucket
+    this.#name = name
+    this.#manager = manager
   }
 
   /** Reads anew what is parked. */
@@ -92,9 +98,7 @@ export class ParkedEvents {
 
   /** @returns how many are parked and not discarded, as it is on the servers */
   async count(): Promise<number> {
-    let count = 0
-    for await (const _ of await this.#bucket.keys('parked.>')) count++
-    return count
+    return (await this.list()).length
   }
 
   /** @returns what was discarded, oldest first */
@@ -151,8 +155,10 @@ export class ParkedEvents {
   }
 
   async #read(filter: string): Promise<readonly Entry[]> {
-    const keys: string[] = []
-    for await (const key of await this.#bucket.keys(filter)) keys.push(key)
+    // The client's own listing of keys leaves a consumer on the server, each time.
+    const before = `$KV.${this.#name}.`
+    const { state } = await this.#manager.streams.info(`KV_${this.#name}`, { subjects_filter: before + filter })
+    const keys = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(before.length))
     const entries: Entry[] = []
     for (const key of keys) {
       const entry = await this.#bucket.get(key)
