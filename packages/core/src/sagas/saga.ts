@@ -86,7 +86,10 @@ export interface SagaOptions<TSource extends EventSource, TState, TDeadline exte
   }
   /** Keys under which `concerns` finds an instance beside its id, for instance that of an organization; 100 at most. */
   readonly keys?: (state: NoInfer<TState>) => readonly string[]
-  /** Per event type: what the saga does. Pure. */
+  /**
+   * Per event type: what the saga does. Pure. Name at least one parameter, `(_) => …`, where it gives a state: TypeScript takes
+   * the literals of a function without parameters for any string.
+   */
   // NoInfer around the whole lets literals in a next state, such as a status, keep their types.
   readonly on: NoInfer<{
     readonly [Name in EventOf<TSource>['eventType']]?: SagaHandler<
@@ -95,7 +98,10 @@ export interface SagaOptions<TSource extends EventSource, TState, TDeadline exte
       TDeadline
     >
   }>
-  /** Per deadline: what the saga does when it is reached. Pure. */
+  /**
+   * Per deadline: what the saga does when it is reached. Pure. Stands before `on` where some of its functions have parameters and
+   * others have none: TypeScript would otherwise know only some of the names.
+   */
   readonly onDeadline?: { readonly [Name in TDeadline]: SagaHandler<NoInfer<TState>, ReachedDeadline> }
   /** Per command type: what the saga does when it is refused; it fails when there is no handler. Pure. */
   readonly onRejected?: NoInfer<Readonly<Record<string, SagaHandler<TState, RefusedCommand, TDeadline>>>>
