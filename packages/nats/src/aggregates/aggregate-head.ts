@@ -59,6 +59,11 @@ export class AggregateHead {
     return 1 + (this.#commands?.size ?? 0)
   }
 
+  /** True when it tells whether the aggregate has seen the command. */
+  isEnoughFor(commandId: string): boolean {
+    return this.#commands !== undefined && (this.#hasOutcomes || this.#commands.has(commandId))
+  }
+
   findCommand(commandId: string): KnownCommand | undefined {
     return this.#commands?.get(commandId)
   }

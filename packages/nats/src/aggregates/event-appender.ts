@@ -72,8 +72,8 @@ export class EventAppender {
     const { loader, stored } = this.#parts
     const patience = this.#parts.newPatience()
     for (let isFresh = false; ; ) {
-      const head = await this.#headFor(append, patience)
-      const first = await this.#findFirst(append, head, patience)
+      const head = this.#knownHead(append) ?? (await this.#loadHead(append, patience))
+      const first = mayBeRepeat(append, head) ? await this.#findFirst(append, head, patience) : undefined
       if (first !== undefined) return first
       if (options.expectedVersion !== 'any' && options.expectedVersion !== head.version) {
         if (isFresh) throw conflict(aggregate, options.expectedVersion, head.version)
@@ -100,15 +100,19 @@ export class EventAppender {
     }
   }
 
-  /** @returns a head on which the append can be judged */
-  async #headFor({ aggregate, options }: Append, patience: Patience): Promise<AggregateHead> {
+  /** @returns a head in memory on which the append can be judged */
+  #knownHead({ aggregate, options }: Append): AggregateHead | undefined {
     const { loader, prefix } = this.#parts
-    const subjects = AggregateSubjects.of(prefix, aggregate) ?? missing()
+    const { expectedVersion, command } = options
+    const head = loader.find(aggregate)
+    if (head !== undefined) return command === undefined || head.isEnoughFor(command.commandId) ? head : undefined
     // Whoever creates an aggregate is right most of the time; if not, its version check fails, and then it is loaded.
-    const isNew = options.expectedVersion === 0 && loader.find(aggregate) === undefined
-    return isNew
-      ? new AggregateHead(subjects, true)
-      : loader.load(aggregate, subjects, options.command?.commandId, patience)
+    return expectedVersion === 0 ? new AggregateHead(subjectsOf(prefix, aggregate), true) : undefined
+  }
+
+  #loadHead({ aggregate, options }: Append, patience: Patience): Promise<AggregateHead> {
+    const { loader, prefix } = this.#parts
+    return loader.load(aggregate, subjectsOf(prefix, aggregate), options.command?.commandId, patience)
   }
 
   /** @returns the result when the same was appended before */
@@ -182,7 +186,7 @@ export class EventAppender {
   async #record(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
     const { loader, publisher, prefix } = this.#parts
     const patience = this.#parts.newPatience()
-    const subjects = AggregateSubjects.of(prefix, aggregate) ?? missing()
+    const subjects = subjectsOf(prefix, aggregate)
     for (;;) {
       const head = await loader.load(aggregate, subjects, record.commandId, patience)
       const known = head.findCommand(record.commandId)?.record
@@ -206,6 +210,18 @@ export class EventAppender {
       await loader.refresh(aggregate, head, patience)
     }
   }
+}
+
+/** Looks before it is asked for: most appends are none. */
+function mayBeRepeat({ options, unknownAt }: Append, head: AggregateHead): boolean {
+  const { expectedVersion, command } = options
+  if (command !== undefined && head.findCommand(command.commandId) !== undefined) return true
+  const from = expectedVersion === 'any' ? unknownAt : expectedVersion
+  return from !== undefined && from < head.version
+}
+
+function subjectsOf(prefix: string, aggregate: AggregateRef): AggregateSubjects {
+  return AggregateSubjects.of(prefix, aggregate) ?? missing()
 }
 
 function resultOf(events: readonly StoredEvent[], isRepeat: boolean): AppendResult {

@@ -63,7 +63,7 @@ export class HeadLoader {
       head = (await patience.during('loading an aggregate', () => this.readWhole(subjects, known))).head
       this.keep(aggregate, head)
     }
-    if (commandId !== undefined && !head.hasOutcomes && head.findCommand(commandId) === undefined) {
+    if (commandId !== undefined && !head.isEnoughFor(commandId)) {
       await this.#loadOutcomes(head, commandId, patience)
       this.keep(aggregate, head)
     }

@@ -1,7 +1,8 @@
 /** Requests over one connection whose replies all come to one subscription. */
 
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core'
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core'
 import { ownInbox } from '../connection/own-inbox.ts'
+import type { EncodedHeaders } from './encoded-headers.ts'
 
 /** Why a request had no answer. Whether the server has seen it is not known, except that it was never sent. */
 export class NoAnswer extends Error {
@@ -26,7 +27,7 @@ interface Waiting {
 export interface InboxRequest {
   readonly subject: string
   readonly payload?: Uint8Array | string
-  readonly headers?: MsgHdrs
+  readonly headers?: EncodedHeaders
 }
 
 const sweepMs = 50
@@ -108,7 +109,7 @@ export class Inbox {
   #publish({ subject, payload, headers }: InboxRequest, token: string | undefined): void {
     this.connection.publish(subject, payload, {
       ...(token === undefined ? undefined : { reply: this.#prefix + token }),
-      ...(headers === undefined ? undefined : { headers }),
+      ...(headers === undefined ? undefined : { headers: headers.forClient() }),
     })
   }
 

@@ -1,7 +1,8 @@
 /** Publishes messages with version checks, and tells what the server made of them. */
 
 import { StoreFullError, StoreUnavailableError } from '@cim/core'
-import { headers, type Msg, type MsgHdrs, nuid } from '@nats-io/nats-core'
+import { type Msg, nuid } from '@nats-io/nats-core'
+import { EncodedHeaders } from './encoded-headers.ts'
 import { type Inbox, NoAnswer } from './inbox.ts'
 
 /** A message to publish. */
@@ -87,7 +88,7 @@ export class Publisher {
     return Promise.resolve({ kind: 'unknown', cause: new NoAnswer('there is no connection to the server', false) })
   }
 
-  #send({ subject, body }: NewMessage, headers: MsgHdrs): Promise<PublishOutcome> {
+  #send({ subject, body }: NewMessage, headers: EncodedHeaders): Promise<PublishOutcome> {
     return new Promise((resolve, reject) => {
       const receive = (reply: Msg): boolean => {
         try {
@@ -102,8 +103,8 @@ export class Publisher {
   }
 }
 
-function headersOf({ slot, newest = 0, headers: more = [] }: NewMessage): MsgHdrs {
-  const result = headers()
+function headersOf({ slot, newest = 0, headers: more = [] }: NewMessage): EncodedHeaders {
+  const result = new EncodedHeaders()
   if (slot !== undefined) {
     result.set('Nats-Expected-Last-Subject-Sequence', String(newest))
     result.set('Nats-Expected-Last-Subject-Sequence-Subject', slot)
