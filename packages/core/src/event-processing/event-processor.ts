@@ -51,6 +51,11 @@ export interface EventProcessor {
    */
   getCheckpoint(): Promise<number>
   /**
+   * Where it has once begun, as far as that can be told without its progress, which may be lost; goes before `startAt`.
+   * @returns a position, undefined when it has never begun
+   */
+  hasBegunAfter?(): Promise<number | undefined>
+  /**
    * Processes events. Their effects wait for {@link saveCheckpoint}.
    * @throws when something other than an event is to blame: the runner then begins again at the checkpoint
    */

@@ -64,10 +64,11 @@ export class ProcessorLease {
   }
 
   async #startPosition(): Promise<number> {
-    const { eventStore, startAt } = this.#options
+    const { eventStore, processor, startAt } = this.#options
     if (startAt === 'beginning') return 0
     const head = await eventStore.headPosition()
-    return startAt === 'now' ? head : Math.min(startAt, head)
+    const begun = (await processor.hasBegunAfter?.()) ?? head
+    return Math.min(begun, startAt === 'now' ? head : startAt)
   }
 
   /** Shows a sign of life. @returns the progress as others see it */

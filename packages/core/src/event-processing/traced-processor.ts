@@ -46,6 +46,10 @@ export class TracedProcessor implements EventProcessor {
     return this.#processor.getCheckpoint()
   }
 
+  async hasBegunAfter(): Promise<number | undefined> {
+    return this.#processor.hasBegunAfter?.()
+  }
+
   process(events: readonly DomainEventEnvelope[], processContext: ProcessContext): Promise<ProcessResult> {
     const tracer = events.length === 0 ? undefined : activeTracer()
     if (tracer === undefined) return this.#processor.process(events, processContext)

@@ -1,11 +1,12 @@
 /** Where the instances of one saga are told things: each input becomes one append to the instance's journal. */
 
 import type { DomainEventEnvelope } from '../event-store/domain-event-envelope.ts'
+import type { EventStore } from '../event-store/event-store.ts'
 import type { CommandAcknowledgment } from '../write-side/command-acknowledgment.ts'
 import { CommandHandler, type CommandHandlerOptions } from '../write-side/command-handler.ts'
 import { Repository, type RepositoryOptions } from '../write-side/repository.ts'
 import type { SagaDefinition } from './saga.ts'
-import type { CommandOutcome } from './saga-events.ts'
+import type { CommandOutcome, SagaEventData } from './saga-events.ts'
 import type { SagaInput } from './saga-input.ts'
 import type { SagaInstance } from './saga-instance.ts'
 import { journalOf, takeInput } from './saga-journal.ts'
@@ -23,12 +24,14 @@ export interface SagaInboxOptions
  */
 export class SagaInbox {
   readonly definition: SagaDefinition
+  readonly #eventStore: EventStore
   readonly #journal: Repository<SagaInstance>
   readonly #handler: CommandHandler
 
   constructor(options: SagaInboxOptions) {
     const { definition, eventStore, maxAttempts, now, newId, commandSpans, ...repository } = options
     this.definition = definition
+    this.#eventStore = eventStore
     this.#journal = new Repository({ ...repository, eventStore, definition: journalOf(definition, eventStore.limits) })
     this.#handler = new CommandHandler({
       eventStore,
@@ -38,6 +41,14 @@ export class SagaInbox {
       ...(newId === undefined ? undefined : { newId }),
       ...(commandSpans === undefined ? undefined : { commandSpans }),
     })
+  }
+
+  /** @returns the position before the event that started the first instance, undefined when there is none */
+  async hasBegunAfter(): Promise<number | undefined> {
+    const { sagaName } = this.definition
+    const [first] = (await this.#eventStore.readEvents({ aggregateType: sagaName, limit: 1 })).events
+    if (first?.eventType !== 'SagaStarted') return undefined
+    return (first.eventData as SagaEventData['SagaStarted']).event.position - 1
   }
 
   /** @returns an instance as it is in memory or in the store; `NotStarted` when there is none */

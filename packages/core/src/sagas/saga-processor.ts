@@ -81,6 +81,11 @@ export class SagaProcessor implements EventProcessor {
     return (await this.progressStore.readProgress(this.processorName))?.position ?? 0
   }
 
+  /** The first event of a journal tells, whatever has become of the processor's progress. */
+  hasBegunAfter(): Promise<number | undefined> {
+    return this.#inbox.hasBegunAfter()
+  }
+
   /**
    * Each instance takes its events in the order of their positions, different ones side by side. When the processor stops, no
    * event is begun any more; those in progress end, and whatever was left comes again.

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import type { EventStore } from '../event-store/event-store.ts'
+import { MemoryViewStore } from '../memory/memory-view-store.ts'
 import { withHooks } from '../sample-account.test.ts'
 import { deadline, step } from './saga-outcome.ts'
 import { sampleApplication, sampleStores } from './sample-application.test.ts'
-import { obstacles, order } from './sample-script.test.ts'
+import { obstacles, order, scripted } from './sample-script.test.ts'
 
 const timeout = 30_000
 const failed = { code: 'enough', message: 'It is enough.' }
@@ -49,6 +50,29 @@ describe('sagas of an application that is stopped and started again', () => {
       assert.equal(new Set(await done()).size, 1200)
       await application.stop()
     }
+  })
+
+  test('go on when the view store, and with it their progress, is lost', { timeout }, async () => {
+    const stores = sampleStores()
+    const sagas = [{ ...scripted, startAt: 'now' as const }]
+    const early = sampleApplication(stores, { sagas })
+    // Before there was the saga: starts nothing, whatever is lost later.
+    await early.begin('too early')
+    await early.application.start()
+    await early.begin('a', { gives: { commands: [order('first')] } })
+    await early.settled()
+    await early.application.stop()
+    await early.note('a', { gives: { commands: [order('second')], completed: true } })
+    const { application, saga, settled, done } = sampleApplication(
+      { ...stores, viewStore: new MemoryViewStore() },
+      { sagas },
+    )
+    await application.start()
+    await settled()
+    assert.equal((await saga('a')).status, 'Completed')
+    assert.deepEqual(await done(), ['first', 'second'])
+    assert.equal(await application.sagas.get('Scripted', 'too early'), undefined)
+    await application.stop()
   })
 
   test('handle what happened before a deadline before it, though both come only now', { timeout }, async () => {
