@@ -47,7 +47,7 @@ export interface JetStreamEventStoreOptions {
   readonly requestTimeoutMs?: number
   /** How long a call is tried again while no server answers; 30,000 when left out. */
   readonly giveUpAfterMs?: number
-  /** How many aggregates and commands to remember, counted together; 200,000 when left out, about 60 MB. */
+  /** How many aggregates and commands to remember, counted together; 100,000 when left out, about 50 MB. */
   readonly maxRemembered?: number
 }
 
@@ -119,7 +119,7 @@ export function checkJetStreamOptions(options: JetStreamEventStoreOptions): Chec
     prefix: subjectPrefix === undefined ? '' : `${subjectPrefix}.`,
     requestTimeoutMs: whole('requestTimeoutMs', 2000),
     giveUpAfterMs: whole('giveUpAfterMs', 30_000),
-    maxRemembered: whole('maxRemembered', 200_000),
+    maxRemembered: whole('maxRemembered', 100_000),
   }
 }
 

@@ -127,6 +127,8 @@ for (const [title, servers] of [
           const fromVersion = version % 2 === 0 ? 1 : version
           const loaded = await reader.loadEvents(person('ada'), { fromVersion })
           assert.equal(loaded.at(-1)?.sequence, version + 1)
+          const [portion] = await reader.loadEvents(person('ada'), { fromVersion: version + 1, limit: 5 })
+          assert.equal(portion?.sequence, version + 1)
         }
       }
     })

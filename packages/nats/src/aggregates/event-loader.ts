@@ -20,6 +20,7 @@ export interface EventLoaderParts {
 
 /** About how many bytes are read at once when a limit was set. */
 const mostBytesAtOnce = 8 * 1024 * 1024
+const everything = Number.MAX_SAFE_INTEGER
 
 /** Never gives less of an aggregate than this process has written or seen before. */
 export class EventLoader {
@@ -41,15 +42,16 @@ export class EventLoader {
     const head = this.#parts.loader.find(aggregate)
     const known = head?.version ?? 0
     const isOpen = to > known
+    const isLimited = limit !== everything
     const [events, newest] = await Promise.all([
-      this.#read(aggregate, subjects, { from, to, known, isLimited: limit !== Number.MAX_SAFE_INTEGER }, patience),
+      this.#read(aggregate, subjects, { from, to, known, isLimited }, patience),
       isOpen && this.#parts.asksLeader ? this.#newestVersion(subjects, patience) : 0,
     ])
     const last = from + events.length - 1
-    const isShort = last < Math.min(to, newest) && (events.length > 0 || from <= newest)
-    // Of a portion, the rest is read by the next call.
-    if (isShort && limit === Number.MAX_SAFE_INTEGER) {
-      const range = { from: last + 1, to, known: newest, mostBytes: Number.MAX_SAFE_INTEGER }
+    const isShort = last < Math.min(to, newest)
+    // Of a portion, the next call reads the rest; but one without events would be taken for the end.
+    if (isShort && (!isLimited || events.length === 0)) {
+      const range = { from: last + 1, to, known: newest, mostBytes: isLimited ? mostBytesAtOnce : everything }
       events.push(...(await patience.during('loading events', () => this.#parts.reader.range(subjects, range))))
     }
     this.#remember(aggregate, subjects, events)
@@ -64,12 +66,12 @@ export class EventLoader {
   ): Promise<StoredEvent[]> {
     const { from, to, known, isLimited } = wanted
     const { loader, reader } = this.#parts
-    if (from === 1 && to === Number.MAX_SAFE_INTEGER) {
+    if (from === 1 && to >= everything) {
       const { head, events } = await patience.during('loading an aggregate', () => loader.readWhole(subjects, known))
       if (events.length > 0) loader.keep(aggregate, head)
       return [...events]
     }
-    const mostBytes = isLimited ? mostBytesAtOnce : Number.MAX_SAFE_INTEGER
+    const mostBytes = isLimited ? mostBytesAtOnce : everything
     return patience.during('loading events', () => reader.range(subjects, { from, to, known, mostBytes }))
   }
 
