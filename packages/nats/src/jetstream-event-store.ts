@@ -107,7 +107,7 @@ export class JetStreamEventStore implements EventStore {
     this.#connection = connection
     this.#newId = options.newId ?? createUuidGenerator(now)
     this.limits = fittingLimits(options.limits, maxPayload)
-    this.#inbox = new Inbox(connection, options.requestTimeoutMs)
+    this.#inbox = new Inbox(connection, options.requestTimeoutMs, () => this.#forget())
     this.#watch = new LogWatch(connection, streamName)
     const direct = new DirectReader(this.#inbox, apiPrefix, streamName)
     const leader = new LeaderApi(this.#inbox, apiPrefix, streamName)
@@ -135,6 +135,13 @@ export class JetStreamEventStore implements EventStore {
       newPatience,
       assertOpen: () => this.#assertOpen(),
     })
+  }
+
+  /** Servers that were away may have lost what they had not synced: nothing is taken for granted that was seen before. */
+  #forget(): void {
+    this.#heads.forget()
+    this.#head.forget()
+    this.#watch.disturb()
   }
 
   /** Times go on after those that are stored, whatever the clock says. */

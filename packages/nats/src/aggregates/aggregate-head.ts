@@ -107,17 +107,19 @@ export class AggregateHead {
     if (isAll) this.#hasOutcomes = true
   }
 
-  /** Takes a message that stands in the slot of the next version, and of which nothing else is known. */
-  takeGuard(subject: string, sequence: number): void {
-    if (sequence <= this.#guard) return
+  /** Takes a message of which nothing is known but that it is the newest in a slot. */
+  takeGuard(subject: string, sequence: number, slot: number): void {
+    // Events that were taken meanwhile have moved on to another slot.
+    if (slot !== this.#version + 1 || sequence <= this.#guard) return
     this.#guard = sequence
     this.#proof = subject
     this.#hasOutcomes = false
   }
 
-  /** Takes the outcome that this process has recorded right after all that is known. */
-  takeOwnOutcome(record: CommandRecord, subject: string, sequence: number): void {
+  /** Takes the outcome that this process has recorded in a slot right after all that was known. */
+  takeOwnOutcome(record: CommandRecord, subject: string, sequence: number, slot: number): void {
     this.#commands?.set(record.commandId, { record, firstVersion: 0 })
+    if (slot !== this.#version + 1) return
     this.#guard = sequence
     this.#proof = subject
   }

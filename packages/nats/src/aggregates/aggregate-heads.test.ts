@@ -48,12 +48,21 @@ describe('a head', () => {
   test('asks for the newest outcome of the next version, and forgets it with the next event', () => {
     const head = new AggregateHead(subjects, true)
     head.takeOutcomes([{ record: outcome('a'), sequence: 5, slot: 1 }], true)
-    head.takeOwnOutcome(outcome('b'), 'outcomes.Person.b.ada.1', 8)
+    head.takeOwnOutcome(outcome('b'), 'outcomes.Person.b.ada.1', 8, 1)
     assert.deepEqual([head.guard, head.proof], [8, 'outcomes.Person.b.ada.1'])
     head.takeOutcomes([{ record: outcome('old'), sequence: 3, slot: 1 }], true)
     assert.equal(head.guard, 8)
     head.takeOwnEvents([stored(1)])
     assert.deepEqual([head.guard, head.proof], [0, 'events.Person.Noted.ada.1'])
+  })
+
+  test('asks for no outcome of a version that has come meanwhile', () => {
+    const head = new AggregateHead(subjects, true)
+    head.takeEvents([stored(1)])
+    head.takeOwnOutcome(outcome('b'), 'outcomes.Person.b.ada.1', 1, 1)
+    head.takeGuard('outcomes.Person.c.ada.1', 1, 1)
+    assert.deepEqual([head.guard, head.proof], [0, 'events.Person.Noted.ada.1'])
+    assert.equal(head.findCommand('b')?.record.status, 'Rejected')
   })
 
   test('lets the events of a command win over an outcome', () => {

@@ -27,6 +27,11 @@ export class AggregateHeads {
     return entry.head
   }
 
+  clear(): void {
+    this.#entries.clear()
+    this.#weight = 0
+  }
+
   /** Remembers a head, or that one has grown. Of two for one aggregate the newer stays. */
   keep(key: string, head: AggregateHead): void {
     const known = this.#entries.get(key)

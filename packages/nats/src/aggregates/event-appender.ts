@@ -201,7 +201,7 @@ export class EventAppender {
       if (outcome.kind === 'stored') {
         const { reason } = record
         const kept = reason === undefined ? record : { ...record, reason: Object.freeze({ ...reason }) }
-        head.takeOwnOutcome(Object.freeze({ ...kept }), subject, outcome.sequence)
+        head.takeOwnOutcome(Object.freeze({ ...kept }), subject, outcome.sequence, slot)
         loader.keep(aggregate, head)
         return head.findCommand(record.commandId)?.record ?? record
       }

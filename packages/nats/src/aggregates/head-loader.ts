@@ -38,6 +38,11 @@ export class HeadLoader {
     this.#parts.heads.keep(keyOf(aggregate), head)
   }
 
+  /** Forgets all: what the servers have is to be asked for again. */
+  forget(): void {
+    this.#parts.heads.clear()
+  }
+
   /** @returns a head of which only the version will be known */
   create(subjects: AggregateSubjects): AggregateHead {
     return new AggregateHead(subjects, false)
@@ -117,7 +122,7 @@ export class HeadLoader {
       )
       if (newest === undefined) break
       if (!isEventSubject(prefix, newest.subject)) {
-        head.takeGuard(newest.subject, newest.sequence)
+        head.takeGuard(newest.subject, newest.sequence, from)
         break
       }
       const range = { from, to: everything, known: from, mostBytes: everything }

@@ -47,6 +47,7 @@ async function* follow(followed: FollowedStream, signal: AbortSignal): AsyncGene
   const { reader, watch, matches, batchSize } = followed
   let position = followed.afterPosition
   let cursor = position
+  let disturbances = watch.disturbances
   while (!signal.aborted) {
     followed.assertOpen()
     const seen = watch.appended.count
@@ -59,6 +60,12 @@ async function* follow(followed: FollowedStream, signal: AbortSignal): AsyncGene
       if (stretch.position <= position) continue
       position = stretch.position
       yield { events: stretch.events, position }
+      continue
+    }
+    if (disturbances !== watch.disturbances) {
+      disturbances = watch.disturbances
+      // Places that were read would be given to other events, and these be missed.
+      if (cursor > followed.afterPosition) await reader.checkIsStored(cursor, followed.newPatience(signal))
       continue
     }
     if (watch.newest > cursor) await sleep(replicaPauseMs)

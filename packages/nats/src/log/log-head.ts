@@ -32,6 +32,12 @@ export class LogHead {
     this.#searched = position
   }
 
+  /** Forgets what it has seen: the servers may have lost it. */
+  forget(): void {
+    this.#position = 0
+    this.#searched = 0
+  }
+
   /** @returns the position of the newest event, 0 when there is none */
   async position(patience: Patience): Promise<number> {
     await this.#search(patience)

@@ -1,6 +1,13 @@
 /** Reads the log across aggregates, in the order of positions. */
 
-import type { CheckedReadOptions, DomainEventEnvelope, EventBatch, EventPage, SubjectMatcher } from '@cim/core'
+import {
+  type CheckedReadOptions,
+  type DomainEventEnvelope,
+  type EventBatch,
+  type EventPage,
+  StoreCorruptError,
+  type SubjectMatcher,
+} from '@cim/core'
 import { decodeEvent, type StoredMessage } from '../messages/event-message.ts'
 import { isEventSubject, parseEventSubject } from '../messages/event-subject.ts'
 import { type DirectReader, tooMany } from '../server/direct-reader.ts'
@@ -79,6 +86,16 @@ export class LogReader {
       if (cursor >= end) return { events, position: Math.max(wanted.afterPosition, end, newestEvent), isEnd: true }
       await patience.wait('reading the log up to its end', `a replica ends at ${cursor}, the log at ${end}`)
     }
+  }
+
+  /** @throws {StoreCorruptError} when the log ends before a place that was read */
+  async checkIsStored(sequence: number, patience: Patience): Promise<void> {
+    const end = await this.#parts.head.newestSequence(patience)
+    if (end >= sequence) return
+    throw new StoreCorruptError(
+      `JetStream: the log was read up to ${sequence}, and now ends at ${end}. The servers have lost events that they had acknowledged: ` +
+        'they lost power without `sync_interval: always`, or were restored from an older copy. Stop, and restore what was lost or build everything anew.',
+    )
   }
 
   #wanted(message: StoredMessage, wanted: CheckedReadOptions): DomainEventEnvelope | undefined {

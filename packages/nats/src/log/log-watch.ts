@@ -13,6 +13,7 @@ export class LogWatch {
   readonly #connection: NatsConnection
   readonly #stream: string
   #newest = 0
+  #disturbances = 0
   #isOpen = false
   #isClosed = false
   #messages: ConsumerMessages | undefined
@@ -25,6 +26,18 @@ export class LogWatch {
   /** The newest place of the stream that this process knows to be stored. */
   get newest(): number {
     return this.#newest
+  }
+
+  /** How often the connection was lost: then the servers may have lost something, too. */
+  get disturbances(): number {
+    return this.#disturbances
+  }
+
+  /** Forgets what it has seen. */
+  disturb(): void {
+    this.#newest = 0
+    this.#disturbances++
+    this.appended.notify()
   }
 
   saw(sequence: number): void {

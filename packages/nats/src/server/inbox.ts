@@ -43,6 +43,7 @@ export class Inbox {
   readonly #prefix: string
   readonly #waiting = new Map<string, Waiting>()
   readonly #timeoutMs: number
+  readonly #reconnected: () => void
   readonly #onReconnect = new Set<() => void>()
   #outgoing: (readonly [request: InboxRequest, token: string | undefined])[] = []
   #sweeping: NodeJS.Timeout | undefined
@@ -51,8 +52,12 @@ export class Inbox {
   #isConnected = true
   #isClosed = false
 
-  /** @param timeoutMs how long a request may be without a reply */
-  constructor(connection: NatsConnection, timeoutMs: number) {
+  /**
+   * @param timeoutMs how long a request may be without a reply
+   * @param reconnected is called when the connection was lost and is there again, before anything is sent
+   */
+  constructor(connection: NatsConnection, timeoutMs: number, reconnected: () => void = () => undefined) {
+    this.#reconnected = reconnected
     this.connection = connection
     this.#timeoutMs = timeoutMs
     this.#prefix = `${ownInbox(connection)}.`
@@ -191,6 +196,7 @@ export class Inbox {
     for await (const { type } of this.connection.status()) {
       if (type === 'disconnect') this.#lose('the connection was lost')
       else if (type === 'reconnect') {
+        this.#reconnected()
         this.#isConnected = !this.#isClosed
         this.#wake()
       }
