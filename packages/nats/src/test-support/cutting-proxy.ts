@@ -12,6 +12,9 @@ export interface CuttingProxy extends AsyncDisposable {
   cutAfterSent(bytes: number): void
   /** Lets the client's next message that holds the text pass, keeps what the server answers, and cuts the connection. */
   cutBeforeAnswer(text: string): void
+  /** Lets nothing pass in either direction, and keeps it until {@link release}. */
+  hold(): void
+  release(): void
   /** Cuts every connection now. */
   cut(): void
 }
@@ -22,6 +25,7 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
   let bytesLeft = Number.POSITIVE_INFINITY
   let text: string | undefined
   let isSwallowing = false
+  let isHolding = false
   let cuts = 0
   const cut = (): void => {
     bytesLeft = Number.POSITIVE_INFINITY
@@ -35,6 +39,7 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
     const upstream = connect(port, '127.0.0.1')
     const pair = [client, upstream] as const
     pairs.add(pair)
+    if (isHolding) for (const socket of pair) socket.pause()
     client.on('data', (chunk: Buffer) => {
       if (chunk.length > bytesLeft) {
         // What was written before the end still arrives.
@@ -73,6 +78,14 @@ export async function startCuttingProxy(port: number): Promise<CuttingProxy> {
     },
     cutBeforeAnswer(wanted) {
       text = wanted
+    },
+    hold() {
+      isHolding = true
+      for (const pair of pairs) for (const socket of pair) socket.pause()
+    },
+    release() {
+      isHolding = false
+      for (const pair of pairs) for (const socket of pair) socket.resume()
     },
     cut,
     async [Symbol.asyncDispose]() {
