@@ -7,8 +7,11 @@ import { connect } from '@nats-io/transport-node'
 import type { CheckedJetStreamOptions } from './jetstream-options.ts'
 import { openSnapshotStream, openStream, snapshotStreamName, whileServersStart } from './stream/open-stream.ts'
 
-/** Servers that are away for an hour are no reason to give up for good; one that hangs is left within seconds. */
-const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250, pingInterval: 4000, maxPingOut: 2 }
+/**
+ * Servers that are away for an hour are no reason to give up for good; one that hangs is left within seconds. The client does
+ * not notice a connection that is cut while it greets the server, and waits for all of `timeout` then.
+ */
+const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250, pingInterval: 4000, maxPingOut: 2, timeout: 5000 }
 
 /** @throws {StoreUnavailableError} when no server can be reached */
 export async function connectTo(options: CheckedJetStreamOptions): Promise<NatsConnection> {

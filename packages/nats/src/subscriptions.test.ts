@@ -26,7 +26,7 @@ async function follow(store: EventStore, lastId: string, batchSize: number): Pro
 
 test('a connection that is cut again and again leaves no gap and no duplicate', { timeout: 60_000 }, async () => {
   await using proxy = await startCuttingProxy(server.port)
-  const own = ownStream({ servers: proxy.url, connect: { reconnectTimeWait: 1, reconnectJitter: 0 } })
+  const own = ownStream({ servers: proxy.url, connect: { reconnectTimeWait: 1, reconnectJitter: 0, timeout: 200 } })
   await using reader = await JetStreamEventStore.open(own)
   await using writer = await JetStreamEventStore.open({ ...own, servers: server.url })
   for (let version = 0; version < 1500; version += 500) {

@@ -14,7 +14,11 @@ after(() => server[Symbol.asyncDispose]())
 
 async function openThroughProxy(options: object = {}) {
   const proxy = await startCuttingProxy(server.port)
-  const own = ownStream({ servers: proxy.url, connect: { reconnectTimeWait: 1, reconnectJitter: 0 }, ...options })
+  const own = ownStream({
+    servers: proxy.url,
+    connect: { reconnectTimeWait: 1, reconnectJitter: 0, timeout: 200 },
+    ...options,
+  })
   const store = await JetStreamEventStore.open(own)
   const close = async () => {
     await store.close()
