@@ -1,7 +1,9 @@
 /** What becomes of appends, commands and loads when the store holds a million events. */
 
 import { copyFileSync } from 'node:fs'
+import { Repository } from '@cim/core'
 import { SqliteEventStore } from '@cim/sqlite'
+import { person } from '../domain/person.ts'
 import { Persons } from '../domain/persons.ts'
 import { batchLoop, closedLoop, type LoadSample } from '../harness/load-generators.ts'
 import { inRounds, pick, ratios } from '../harness/rounds.ts'
@@ -27,7 +29,9 @@ Both run in turns, so the ratio says what the size alone does.
 - **large**: the large store. What is measured adds to it, so it grows on.
 - **load**: of 300 persons with 100 events each in turns at random; both stores are asked for the same ones. In the new
   store, too, their last ten events lie among those of 10,000 persons, 127,000 events in all, so that as many pages have to
-  be looked at in both: the new one is smaller, not denser. **nobody else**: against a store that holds nothing but these 300
+  be looked at in both: the new one is smaller, not denser. **current snapshot**: of version 100, as the repository keeps
+  one by default. **snapshot**: of version 90, and the ten events behind it, which have to be looked for on ten pages; those
+  of the large store lie deeper, and less often in the processor's caches. **nobody else**: against a store that holds nothing but these 300
   persons, whose last ten events lie close together, in the processor's own caches. **of anyone**: in the large store
   any of its 10,000 persons, whose events lie on a hundred thousand pages; few of them are in the store's page cache of
   32 MiB, and the others have to be read from the file.
@@ -108,6 +112,18 @@ async function measureLoadsOf(
       const spread = { aggregates: settings.aggregates, eventsPerAggregate: 10 }
       await fillStore({ path, aggregates, eventsPerAggregate: 90, snapshotAt: 90, recent: spread })
       await fillStore({ path: alonePath, aggregates, eventsPerAggregate: 100, snapshotAt: 90 })
+      say('loads, current snapshot')
+      const current = await withDatabaseFile(folder, (freshCopy) =>
+        withDatabaseFile(folder, async (largeCopy) => {
+          await copyWithSnapshots(path, freshCopy, few)
+          await copyWithSnapshots(largeStore, largeCopy, few)
+          return await inRounds(settings.rounds, {
+            fresh: () => loadFromStore(freshCopy, few, settings.loads * 5, 'snapshot'),
+            large: () => loadFromStore(largeCopy, few, settings.loads * 5, 'snapshot'),
+          })
+        }),
+      )
+      addPair(table, 'load, current snapshot', current.fresh, current.large, true)
       for (const [source, loads] of [
         ['events', settings.loads],
         ['snapshot', settings.loads],
@@ -120,12 +136,24 @@ async function measureLoadsOf(
           anyone: () => loadFromStore(largeStore, all, loads, source),
           alone: () => loadFromStore(alonePath, few, loads, source),
         })
-        addPair(table, `load, ${source}`, samples.fresh, samples.large, source !== 'events')
+        addPair(table, `load, ${source}`, samples.fresh, samples.large, source === 'cache')
         addPair(table, `load, ${source}, nobody else`, samples.alone, samples.large, false)
         addPair(table, `load, ${source}, of anyone`, samples.fresh, samples.anyone, false)
       }
     }),
   )
+}
+
+/** Copies a store, and keeps a snapshot of each of these persons as she is now. */
+async function copyWithSnapshots(from: string, to: string, ids: readonly string[]): Promise<void> {
+  copyFileSync(from, to)
+  await using store = new SqliteEventStore({ path: to })
+  const repository = new Repository({ definition: person, eventStore: store })
+  for (const aggregateId of ids) {
+    const { isVerified: _, aggregateId: __, ...snapshot } = await repository.load(aggregateId)
+    const aggregate = { aggregateType: 'Person', aggregateId }
+    await store.snapshotStore.saveSnapshot(aggregate, { ...snapshot, fingerprint: person.fingerprint })
+  }
 }
 
 function addPair(

@@ -57,11 +57,18 @@ test('events of an aggregate are handled in order and one at a time, whatever fa
           failures: { maxAttempts: 1000, retryDelay: { firstMs: 1, mostMs: 20 } },
           handler,
         })
-        // A connection may be cut while it opens.
-        return NatsConsumer.open(options).catch(() => NatsConsumer.open(options))
+        for (let attempt = 1; ; attempt++) {
+          try {
+            return await NatsConsumer.open(options)
+          } catch (error) {
+            // A connection may be cut while it opens.
+            if (attempt === 10) throw error
+          }
+        }
       }
-      const consumers = [await open(0), await open(1)]
+      const consumers: NatsConsumer[] = []
       try {
+        for (const index of proxies.keys()) consumers[index] = await open(index)
         await stream.append('0', '1', '2', '3', '0', '0', '1')
         for (const step of steps) {
           if (step.kind === 'append') await stream.append(...Array<string>(step.count).fill(String(step.aggregate)))
