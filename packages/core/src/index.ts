@@ -322,6 +322,7 @@ export {
   type Rejection,
   reject,
 } from './write-side/decision.ts'
+export { KeyedQueue } from './write-side/keyed-queue.ts'
 export {
   applyEvent,
   emptyAggregate,

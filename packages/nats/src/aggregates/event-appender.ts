@@ -9,6 +9,7 @@ import {
   checkCommand,
   findRepeat,
   hasErrorCode,
+  KeyedQueue,
   type PreparedEvent,
   StoreUnavailableError,
 } from '@cim/core'
@@ -21,7 +22,6 @@ import type { NewMessage, Publisher, PublishOutcome } from '../server/publisher.
 import { AggregateHead } from './aggregate-head.ts'
 import type { AggregateReader } from './aggregate-reader.ts'
 import { type HeadLoader, keyOf } from './head-loader.ts'
-import { KeyedQueue } from './keyed-queue.ts'
 import type { StampClock } from './stamp-clock.ts'
 
 /** What {@link EventAppender} works with. */
