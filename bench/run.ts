@@ -1,5 +1,5 @@
-// `npm run bench`: side-by-side measurements. `-- --quick` for a quick look, `-- --only append,peers` for some of them,
-// `-- --write-docs` to write what was measured last into docs/benchmarks.md.
+// `npm run bench`: side-by-side measurements. `-- --quick` for a quick look, `-- --only append,peers` for some of them (`nats`
+// for all whose names begin with `nats-`), `-- --write-docs` to write what was measured last into docs/benchmarks.md.
 
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
@@ -29,9 +29,9 @@ else await measure(selectScenarios(options.only))
 
 function selectScenarios(only: string | undefined): readonly Scenario[] {
   if (only === undefined) return scenarios
-  return only.split(',').map((name) => {
-    const found = scenarios.find((scenario) => scenario.name === name)
-    if (found !== undefined) return found
+  return only.split(',').flatMap((name) => {
+    const found = scenarios.filter((scenario) => scenario.name === name || scenario.name.startsWith(`${name}-`))
+    if (found.length > 0) return found
     throw new Error(`There is no scenario ${name}. Known: ${scenarios.map((scenario) => scenario.name).join(', ')}.`)
   })
 }

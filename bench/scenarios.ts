@@ -8,6 +8,7 @@ import { growth } from './scenarios/growth.ts'
 import { http } from './scenarios/http.ts'
 import { load } from './scenarios/load.ts'
 import { memory } from './scenarios/memory.ts'
+import { natsAppend } from './scenarios/nats-append.ts'
 import { peerStores } from './scenarios/peers.ts'
 import { processing } from './scenarios/processing.ts'
 import { sagas } from './scenarios/sagas.ts'
@@ -23,4 +24,5 @@ export const scenarios: readonly Scenario[] = [
   http,
   growth,
   memory,
+  natsAppend,
 ]

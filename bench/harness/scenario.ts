@@ -38,7 +38,7 @@ export interface ScenarioOutcome {
 export type Cell = MeasuredCell | FailedCell
 
 /** Units of measurement. `×` is a ratio. */
-export type Unit = '/s' | 'ms' | 's' | 'MB' | '×' | ''
+export type Unit = '/s' | 'µs' | 'ms' | 's' | 'MB' | '×' | ''
 
 /** A measurement, with the value of every run. */
 export interface MeasuredCell {

@@ -26,6 +26,14 @@ export interface Settings {
   /** How long to make load over HTTP: so many seconds, or so many requests. */
   readonly httpExtent: { readonly duration: number } | { readonly amount: number }
   readonly peerEvents: number
+  /** As `rounds`, over NATS. */
+  readonly natsRounds: number
+  /** Appends that one process has under way over NATS. */
+  readonly natsInFlight: readonly number[]
+  /** As `eventsPerRun`, over NATS. */
+  readonly natsEventsPerRun: { readonly alone: number; readonly crowd: number }
+  /** Of a stream that is consumed. */
+  readonly natsBacklogEvents: number
   /** How long a peer may take for one run: several times what the slowest takes when it works at all. */
   readonly peerTimeoutMs: number
 }
@@ -47,6 +55,10 @@ const full: Settings = {
   loads: 4_000,
   httpExtent: { duration: 8 },
   peerEvents: 10_000,
+  natsRounds: 3,
+  natsInFlight: [1, 64, 256, 1024],
+  natsEventsPerRun: { alone: 3_000, crowd: 60_000 },
+  natsBacklogEvents: 100_000,
   peerTimeoutMs: 40_000,
 }
 
@@ -67,6 +79,10 @@ const quick: Settings = {
   loads: 1_000,
   httpExtent: { duration: 2 },
   peerEvents: 3_000,
+  natsRounds: 1,
+  natsInFlight: [1, 64, 1024],
+  natsEventsPerRun: { alone: 300, crowd: 5_000 },
+  natsBacklogEvents: 20_000,
   peerTimeoutMs: 10_000,
 }
 
@@ -87,6 +103,10 @@ const tiny: Settings = {
   loads: 20,
   httpExtent: { amount: 200 },
   peerEvents: 200,
+  natsRounds: 1,
+  natsInFlight: [1, 16],
+  natsEventsPerRun: { alone: 20, crowd: 100 },
+  natsBacklogEvents: 500,
 }
 
 /** Settings by size. */
