@@ -3,6 +3,16 @@
 // Conformance
 export type { OpenedStore, OpeningOptions, OpenStore } from './conformance/opened-store.ts'
 export { eventStoreConformance } from './event-store/event-store-conformance.ts'
+export { checkLinearizability } from './linearizability/check-linearizability.ts'
+export type {
+  AppendOperation,
+  AppendOutcome,
+  LoadOperation,
+  Operation,
+  OperationTimes,
+  Violation,
+  ViolationKind,
+} from './linearizability/history.ts'
 export { progressStoreConformance } from './progress-store/progress-store-conformance.ts'
 // Scenarios
 export {
