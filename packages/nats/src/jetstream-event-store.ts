@@ -27,12 +27,8 @@ import {
 } from '@cim/core'
 import type { StreamInfo } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
-import { AggregateHeads } from './aggregates/aggregate-heads.ts'
-import { AggregateReader } from './aggregates/aggregate-reader.ts'
-import { EventAppender } from './aggregates/event-appender.ts'
-import { EventLoader } from './aggregates/event-loader.ts'
-import { HeadLoader } from './aggregates/head-loader.ts'
 import { StampClock } from './aggregates/stamp-clock.ts'
+import { apiPrefix, EventStream } from './event-stream.ts'
 import { connectTo, openStreams } from './jetstream-connection.ts'
 import {
   type CheckedJetStreamOptions,
@@ -42,18 +38,14 @@ import {
 } from './jetstream-options.ts'
 import { JetStreamSnapshotStore } from './jetstream-snapshot-store.ts'
 import { followStream } from './log/follow-stream.ts'
-import { LogHead } from './log/log-head.ts'
 import { LogReader } from './log/log-reader.ts'
 import { LogWatch } from './log/log-watch.ts'
 import { AggregateSubjects } from './messages/event-subject.ts'
 import { DirectReader } from './server/direct-reader.ts'
 import { Inbox } from './server/inbox.ts'
-import { LeaderApi } from './server/leader-api.ts'
 import { Patience } from './server/patience.ts'
 import { Publisher } from './server/publisher.ts'
 import { snapshotStreamName } from './stream/open-stream.ts'
-
-const apiPrefix = '$JS.API'
 
 /**
  * Keeps events in a stream of NATS JetStream, which any number of processes may write to and read from.
@@ -70,12 +62,8 @@ export class JetStreamEventStore implements EventStore {
   readonly #connection: NatsConnection
   readonly #inbox: Inbox
   readonly #watch: LogWatch
-  readonly #head: LogHead
+  readonly #stream: EventStream
   readonly #logReader: LogReader
-  readonly #loader: EventLoader
-  readonly #heads: HeadLoader
-  readonly #appender: EventAppender
-  readonly #clock: StampClock
   readonly #newId: () => string
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
@@ -91,7 +79,7 @@ export class JetStreamEventStore implements EventStore {
     try {
       const info = await openStreams(connection, checked)
       const store = new JetStreamEventStore(checked, connection, info)
-      await store.#start()
+      await store.#stream.start(store.#newPatience())
       return store
     } catch (error) {
       if (checked.connection === undefined) await connection.close()
@@ -109,24 +97,20 @@ export class JetStreamEventStore implements EventStore {
     this.limits = fittingLimits(options.limits, maxPayload)
     this.#inbox = new Inbox(connection, options.requestTimeoutMs, () => this.#forget())
     this.#watch = new LogWatch(connection, streamName)
-    const direct = new DirectReader(this.#inbox, apiPrefix, streamName)
-    const leader = new LeaderApi(this.#inbox, apiPrefix, streamName)
     const publisher = new Publisher(this.#inbox)
-    const reader = new AggregateReader(direct, prefix)
-    const clock = new StampClock(now)
-    this.#clock = clock
-    this.#head = new LogHead(leader, direct, prefix)
-    this.#logReader = new LogReader({ direct, head: this.#head, prefix })
-    this.#heads = new HeadLoader({ heads: new AggregateHeads(options.maxRemembered), reader, leader, prefix })
-    // A single server is its own leader.
-    const asksLeader = info.config.num_replicas > 1 && options.reads !== 'any'
-    this.#loader = new EventLoader({ reader, loader: this.#heads, leader, prefix, asksLeader })
     const newPatience = (): Patience => this.#newPatience()
-    const stored = (position: number): void => {
-      this.#head.saw(position)
-      this.#watch.saw(position)
-    }
-    this.#appender = new EventAppender({ publisher, loader: this.#heads, reader, clock, prefix, newPatience, stored })
+    this.#stream = new EventStream({
+      inbox: this.#inbox,
+      publisher,
+      clock: new StampClock(now),
+      info,
+      prefix,
+      reads: options.reads ?? 'leader',
+      maxRemembered: options.maxRemembered,
+      newPatience,
+      stored: (position) => this.#watch.saw(position),
+    })
+    this.#logReader = new LogReader(this.#stream.source, prefix)
     this.snapshotStore = new JetStreamSnapshotStore({
       direct: new DirectReader(this.#inbox, apiPrefix, snapshotStreamName(streamName)),
       publisher,
@@ -137,17 +121,9 @@ export class JetStreamEventStore implements EventStore {
     })
   }
 
-  /** Servers that were away may have lost what they had not synced: nothing is taken for granted that was seen before. */
   #forget(): void {
-    this.#heads.forget()
-    this.#head.forget()
+    this.#stream.forget()
     this.#watch.disturb()
-  }
-
-  /** Times go on after those that are stored, whatever the clock says. */
-  async #start(): Promise<void> {
-    const timestamp = await this.#head.newestTimestamp(this.#newPatience())
-    if (timestamp !== undefined) this.#clock.saw(timestamp)
   }
 
   async appendEvents(
@@ -158,12 +134,12 @@ export class JetStreamEventStore implements EventStore {
     this.#assertOpen()
     const { aggregateType, aggregateId } = aggregate
     const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
-    return this.#finish(this.#appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
+    return this.#finish(this.#stream.appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
     this.#assertOpen()
-    return this.#finish(this.#loader.load(aggregate, checkLoadOptions(options), this.#newPatience()))
+    return this.#finish(this.#stream.loader.load(aggregate, checkLoadOptions(options), this.#newPatience()))
   }
 
   async readEvents(options?: ReadEventsOptions): Promise<EventPage> {
@@ -188,19 +164,20 @@ export class JetStreamEventStore implements EventStore {
     this.#assertOpen()
     const subjects = AggregateSubjects.of(this.#options.prefix, aggregate)
     if (subjects === undefined || problemWithId(commandId) !== undefined) return undefined
-    return this.#finish(this.#heads.findCommand(aggregate, subjects, commandId, this.#newPatience()))
+    const found = this.#stream.heads.findCommand(aggregate, subjects, commandId, this.#newPatience())
+    return (await this.#finish(found))?.record
   }
 
   async recordCommand(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
     this.#assertOpen()
     checkCommandRecord(aggregate, record)
     const { aggregateType, aggregateId } = aggregate
-    return this.#finish(this.#appender.record({ aggregateType, aggregateId }, { ...record }))
+    return (await this.#finish(this.#stream.appender.record({ aggregateType, aggregateId }, { ...record }))).record
   }
 
   async headPosition(): Promise<number> {
     this.#assertOpen()
-    return this.#finish(this.#head.position(this.#newPatience()))
+    return this.#finish(this.#stream.head.position(this.#newPatience()))
   }
 
   close(): Promise<void> {

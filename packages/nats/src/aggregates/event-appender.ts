@@ -19,7 +19,7 @@ import { AggregateSubjects } from '../messages/event-subject.ts'
 import { encodeOutcome } from '../messages/outcome-message.ts'
 import type { Patience } from '../server/patience.ts'
 import type { NewMessage, Publisher, PublishOutcome } from '../server/publisher.ts'
-import { AggregateHead } from './aggregate-head.ts'
+import { AggregateHead, type KnownCommand } from './aggregate-head.ts'
 import type { AggregateReader } from './aggregate-reader.ts'
 import { type HeadLoader, keyOf } from './head-loader.ts'
 import type { StampClock } from './stamp-clock.ts'
@@ -179,19 +179,19 @@ export class EventAppender {
   }
 
   /** Remembers the outcome of a command without events, unless the aggregate has seen the command. */
-  record(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+  record(aggregate: AggregateRef, record: CommandRecord): Promise<KnownCommand> {
     return this.#queue.run(keyOf(aggregate), () => this.#record(aggregate, record))
   }
 
-  async #record(aggregate: AggregateRef, record: CommandRecord): Promise<CommandRecord> {
+  async #record(aggregate: AggregateRef, record: CommandRecord): Promise<KnownCommand> {
     const { loader, publisher, prefix } = this.#parts
     const patience = this.#parts.newPatience()
     const subjects = subjectsOf(prefix, aggregate)
     for (;;) {
       const head = await loader.load(aggregate, subjects, record.commandId, patience)
-      const known = head.findCommand(record.commandId)?.record
+      const known = head.findCommand(record.commandId)
       if (known !== undefined) {
-        checkCommand(aggregate, known, record)
+        checkCommand(aggregate, known.record, record)
         return known
       }
       const slot = head.version + 1
@@ -203,7 +203,7 @@ export class EventAppender {
         const kept = reason === undefined ? record : { ...record, reason: Object.freeze({ ...reason }) }
         head.takeOwnOutcome(Object.freeze({ ...kept }), subject, outcome.sequence, slot)
         loader.keep(aggregate, head)
-        return head.findCommand(record.commandId)?.record ?? record
+        return head.findCommand(record.commandId) ?? { record, firstVersion: 0 }
       }
       const cause = outcome.kind === 'unknown' ? outcome.cause : 'another append is under way'
       await patience.wait('recording the outcome of a command', cause)

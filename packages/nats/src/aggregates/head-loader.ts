@@ -1,12 +1,12 @@
 /** Finds out what must be known of an aggregate before something is appended to it. */
 
-import type { AggregateRef, CommandRecord } from '@cim/core'
+import type { AggregateRef } from '@cim/core'
 import type { StoredEvent } from '../messages/event-message.ts'
 import { type AggregateSubjects, isEventSubject } from '../messages/event-subject.ts'
 import { tooMany } from '../server/direct-reader.ts'
 import type { LeaderApi } from '../server/leader-api.ts'
 import type { Patience } from '../server/patience.ts'
-import { AggregateHead } from './aggregate-head.ts'
+import { AggregateHead, type KnownCommand } from './aggregate-head.ts'
 import type { AggregateHeads } from './aggregate-heads.ts'
 import type { AggregateReader } from './aggregate-reader.ts'
 
@@ -81,11 +81,11 @@ export class HeadLoader {
     subjects: AggregateSubjects,
     commandId: string,
     patience: Patience,
-  ): Promise<CommandRecord | undefined> {
+  ): Promise<KnownCommand | undefined> {
     for (;;) {
       const head = await this.load(aggregate, subjects, commandId, patience)
       const known = head.findCommand(commandId)
-      if (known !== undefined) return known.record
+      if (known !== undefined) return known
       if (!(await this.refresh(aggregate, head, patience))) return undefined
     }
   }

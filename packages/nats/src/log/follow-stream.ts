@@ -1,15 +1,25 @@
 /** The loop behind every subscription. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { EventBatch, SubjectMatcher, SubscribeOptions } from '@cim/core'
+import type { EventBatch, Signal, SubjectMatcher, SubscribeOptions } from '@cim/core'
 import type { Patience } from '../server/patience.ts'
 import type { LogReader } from './log-reader.ts'
-import type { LogWatch } from './log-watch.ts'
+
+/** Wakes those who wait for the log, as {@link LogWatch} does. */
+export interface FollowedWatch {
+  readonly appended: Signal
+  /** How often what was read may have been lost since. */
+  readonly disturbances: number
+  /** The newest position that is known to be stored. */
+  readonly newest: number
+  /** Begins to listen, once. */
+  open(after: number): void
+}
 
 /** What {@link followStream} follows. */
 export interface FollowedStream {
   readonly reader: LogReader
-  readonly watch: LogWatch
+  readonly watch: FollowedWatch
   readonly matches: SubjectMatcher
   readonly afterPosition: number
   readonly batchSize: number
