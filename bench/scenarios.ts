@@ -9,6 +9,9 @@ import { http } from './scenarios/http.ts'
 import { load } from './scenarios/load.ts'
 import { memory } from './scenarios/memory.ts'
 import { natsAppend } from './scenarios/nats-append.ts'
+import { natsConsume } from './scenarios/nats-consume.ts'
+import { natsLoad } from './scenarios/nats-load.ts'
+import { natsView } from './scenarios/nats-view.ts'
 import { peerStores } from './scenarios/peers.ts'
 import { processing } from './scenarios/processing.ts'
 import { sagas } from './scenarios/sagas.ts'
@@ -25,4 +28,7 @@ export const scenarios: readonly Scenario[] = [
   growth,
   memory,
   natsAppend,
+  natsLoad,
+  natsConsume,
+  natsView,
 ]

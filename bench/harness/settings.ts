@@ -32,6 +32,7 @@ export interface Settings {
   readonly natsInFlight: readonly number[]
   /** As `eventsPerRun`, over NATS. */
   readonly natsEventsPerRun: { readonly alone: number; readonly crowd: number }
+  readonly natsLoads: number
   /** Of a stream that is consumed. */
   readonly natsBacklogEvents: number
   /** How long a peer may take for one run: several times what the slowest takes when it works at all. */
@@ -58,6 +59,7 @@ const full: Settings = {
   natsRounds: 3,
   natsInFlight: [1, 64, 256, 1024],
   natsEventsPerRun: { alone: 3_000, crowd: 60_000 },
+  natsLoads: 3_000,
   natsBacklogEvents: 100_000,
   peerTimeoutMs: 40_000,
 }
@@ -82,6 +84,7 @@ const quick: Settings = {
   natsRounds: 1,
   natsInFlight: [1, 64, 1024],
   natsEventsPerRun: { alone: 300, crowd: 5_000 },
+  natsLoads: 500,
   natsBacklogEvents: 20_000,
   peerTimeoutMs: 10_000,
 }
@@ -106,6 +109,7 @@ const tiny: Settings = {
   natsRounds: 1,
   natsInFlight: [1, 16],
   natsEventsPerRun: { alone: 20, crowd: 100 },
+  natsLoads: 20,
   natsBacklogEvents: 500,
 }
 

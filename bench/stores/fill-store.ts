@@ -1,14 +1,18 @@
 /** Makes a store with many events, in the order in which many persons would have caused them. */
 
-import { emptyAggregate, foldEvents, type LoadedAggregate } from '@cim/core'
+import { type EventStore, emptyAggregate, foldEvents, type LoadedAggregate, type SnapshotStore } from '@cim/core'
 import { SqliteEventStore } from '@cim/sqlite'
 import { person } from '../domain/person.ts'
 import { Persons } from '../domain/persons.ts'
 import { seededRandom, shuffle } from '../harness/random.ts'
 
 /** What {@link fillStore} makes. */
-export interface FillOptions {
+export interface FillOptions extends FillEventsOptions {
   readonly path: string
+}
+
+/** What {@link fillEvents} appends. */
+export interface FillEventsOptions {
   readonly aggregates: number
   readonly eventsPerAggregate: number
   /** Each aggregate gets a snapshot at this version; none at 0. */
@@ -24,8 +28,15 @@ const groupSize = 1000
  * @returns when the store is closed
  */
 export async function fillStore(options: FillOptions): Promise<void> {
-  const { path, aggregates, eventsPerAggregate, snapshotAt, recent } = options
-  await using store = new SqliteEventStore({ path })
+  await using store = new SqliteEventStore({ path: options.path })
+  await fillEvents(store, options)
+}
+
+type FilledStore = EventStore & { readonly snapshotStore: SnapshotStore }
+
+/** Does to any event store what {@link fillStore} does to a new file. */
+export async function fillEvents(store: FilledStore, options: FillEventsOptions): Promise<void> {
+  const { aggregates, eventsPerAggregate, snapshotAt, recent } = options
   const persons = new Persons(Math.max(aggregates, recent?.aggregates ?? 0))
   const order = mixed(aggregates, eventsPerAggregate)
   const loaded = new Map<number, LoadedAggregate>()
@@ -54,7 +65,7 @@ function mixed(aggregates: number, eventsPerAggregate: number): Uint32Array {
   return order
 }
 
-async function save({ snapshotStore }: SqliteEventStore, { aggregateId, ...snapshot }: LoadedAggregate): Promise<void> {
+async function save({ snapshotStore }: FilledStore, { aggregateId, ...snapshot }: LoadedAggregate): Promise<void> {
   await snapshotStore.saveSnapshot(
     { aggregateType: 'Person', aggregateId },
     { ...snapshot, fingerprint: person.fingerprint },
