@@ -16,6 +16,9 @@ export type { ParkedEvent, ParkedFailure } from './consume/parked-events.ts'
 // Event store
 export { JetStreamEventStore } from './jetstream-event-store.ts'
 export type { JetStreamEventStoreOptions } from './jetstream-options.ts'
+// Processing
+export { JetStreamProgressStore } from './progress/jetstream-progress-store.ts'
+export type { JetStreamProgressStoreOptions } from './progress/progress-options.ts'
 // Publishing
 export { NatsEventPublisher, type NatsEventPublisherOptions } from './publisher/nats-event-publisher.ts'
 export type { PublishedStream } from './publisher/published-stream.ts'

@@ -14,7 +14,9 @@ import { openSnapshotStream, openStream, snapshotStreamName, whileServersStart }
 const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250, pingInterval: 4000, maxPingOut: 2, timeout: 5000 }
 
 /** @throws {StoreUnavailableError} when no server can be reached */
-export async function connectTo(options: CheckedJetStreamOptions): Promise<NatsConnection> {
+export async function connectTo(
+  options: Pick<CheckedJetStreamOptions, 'servers' | 'connect' | 'connection'>,
+): Promise<NatsConnection> {
   const { servers, connect: more, connection } = options
   if (connection !== undefined) return connection as NatsConnection
   const list = typeof servers === 'string' ? servers : [...(servers ?? [])]

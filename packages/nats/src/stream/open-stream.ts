@@ -81,8 +81,8 @@ export async function openStream(manager: JetStreamManager, wanted: OpenStreamRe
   return info
 }
 
-/** Who may not make streams can use those that somebody else has made. */
-async function findOrMake(manager: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
+/** Who may not make streams can use those that somebody else has made. @throws {StoreUnavailableError} when it can do neither */
+export async function findOrMake(manager: JetStreamManager, settings: StreamSettings): Promise<StreamInfo> {
   const { name } = settings
   try {
     return await manager.streams.info(name)

@@ -39,7 +39,8 @@ export function streamSettings({ name, subjects, replicas }: WantedStream): Stre
   }
 }
 
-interface Rule {
+/** What a setting should be, and what may happen otherwise. */
+export interface Rule {
   readonly setting: string
   readonly expected: string | number | boolean
   readonly found: unknown
@@ -146,12 +147,18 @@ export function compareStream(
       risk: 'fewer servers than wanted may be lost before events are',
     },
   ]
+  return brokenRules(rules)
+}
+
+/** @returns those that are broken, for an error */
+export function brokenRules(rules: readonly Rule[]): readonly StreamDifference[] {
   return rules.filter(isBroken).map(({ setting, expected, found, risk, isImpossible = false }) => {
     return { setting, expected: String(expected), found: String(found), risk, isImpossible }
   })
 }
 
-function serverRule(version: string): Rule {
+/** @param version as the server names it @returns the rule that it has atomic batches */
+export function serverRule(version: string): Rule {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const isGood = major > leastVersion[0] || (major === leastVersion[0] && minor >= leastVersion[1])
   return {

@@ -1,10 +1,12 @@
 /** Event stores for tests, each with streams of its own that are deleted afterwards. */
 
-import type { EventStore, SnapshotStore } from '@cim/core'
+import type { EventStore, ProgressStore, SnapshotStore } from '@cim/core'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { JetStreamEventStore } from '../jetstream-event-store.ts'
 import type { JetStreamEventStoreOptions } from '../jetstream-options.ts'
+import { JetStreamProgressStore } from '../progress/jetstream-progress-store.ts'
+import type { JetStreamProgressStoreOptions } from '../progress/progress-options.ts'
 
 /** A store as the suites want it. */
 export interface TestStore<TStore> {
@@ -45,10 +47,26 @@ export async function openTestSnapshots(
   return { store: await open(), reopen: open, dispose: () => deleteStreams(own) }
 }
 
+/** @returns options for a bucket that nobody else uses */
+export function ownBucket(options: JetStreamProgressStoreOptions): JetStreamProgressStoreOptions {
+  return { ...options, bucket: `P${process.pid}-${++count}` }
+}
+
+/** @returns an empty progress store, as a suite wants it */
+export async function openTestProgress(options: JetStreamProgressStoreOptions): Promise<TestStore<ProgressStore>> {
+  const own = ownBucket(options)
+  const open = (): Promise<JetStreamProgressStore> => JetStreamProgressStore.open(own)
+  return { store: await open(), reopen: open, dispose: () => deleteNamed(own.servers, [`KV_${own.bucket}`]) }
+}
+
 /** Makes room on the server for the next test. */
-export async function deleteStreams({ servers, streamName = '' }: JetStreamEventStoreOptions): Promise<void> {
+export function deleteStreams({ servers, streamName = '' }: JetStreamEventStoreOptions): Promise<void> {
+  return deleteNamed(servers, [streamName, `${streamName}-snapshots`])
+}
+
+async function deleteNamed(servers: JetStreamEventStoreOptions['servers'], names: readonly string[]): Promise<void> {
   const connection = await connect({ servers: [servers ?? []].flat() as string[] })
   const { streams } = await jetstreamManager(connection)
-  for (const name of [streamName, `${streamName}-snapshots`]) await streams.delete(name)
+  for (const name of names) await streams.delete(name)
   await connection.close()
 }
