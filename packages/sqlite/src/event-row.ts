@@ -45,20 +45,35 @@ export function toEnvelope(row: EventRow, names: RowNames, path: string): Domain
         `sequence ${row[2]}) is not what was written: its checksum does not match. Keep a copy of the file, and restore a backup.`,
     )
   }
-  const parts = unpackEnvelope(row[5])
-  return {
-    eventId: parts.eventId,
-    aggregateType: names.aggregateType,
-    aggregateId: names.aggregateId,
-    sequence: row[2],
-    position: row[0],
-    eventType: names.eventType,
-    schemaVersion: parts.schemaVersion,
-    eventData: JSON.parse(row[6]) as unknown,
-    metadata: parts.metadata,
-    timestamp: names.timestamp,
-  }
+  return new StoredEvent(row, unpackEnvelope(row[5]), names)
 }
+
+/**
+ * Makes objects that are as plain as literals are, prototype included. Literals would not do: when those of the first batches
+ * outlive a garbage collection, V8 makes all later ones old objects, whose data then grows old with them.
+ */
+const StoredEvent = function (
+  this: { -readonly [Name in keyof DomainEventEnvelope]: DomainEventEnvelope[Name] },
+  row: EventRow,
+  parts: EnvelopeParts,
+  names: RowNames,
+) {
+  this.eventId = parts.eventId
+  this.aggregateType = names.aggregateType
+  this.aggregateId = names.aggregateId
+  this.sequence = row[2]
+  this.position = row[0]
+  this.eventType = names.eventType
+  this.schemaVersion = parts.schemaVersion
+  this.eventData = JSON.parse(row[6]) as unknown
+  this.metadata = parts.metadata
+  this.timestamp = names.timestamp
+} as unknown as new (
+  row: EventRow,
+  parts: EnvelopeParts,
+  names: RowNames,
+) => DomainEventEnvelope
+StoredEvent.prototype = Object.prototype
 
 /** @returns hashes of an event's correlation id and command id, 0 for none; the second is 0 when both are the same */
 export function causesOf({ metadata }: Pick<EnvelopeParts, 'metadata'>): readonly [number, number] {

@@ -5,11 +5,22 @@ import { encodeJson } from '../event-store/json.ts'
 import { compareStrings, indexValuesOf, toIndexValue } from './index-values.ts'
 import type { IndexValue, ViewChange, ViewCommit, ViewDefinition, ViewRow, ViewStore } from './view-store.ts'
 
-/** A change that a handler has asked for, not yet made. */
-interface PendingChange<TView, TCause> {
+/**
+ * A change that a handler has asked for, not yet made.
+ *
+ * A class, as {@link Undo} is: of object literals that outlive their first garbage collection V8 makes all later ones old
+ * objects. Those of a batch hold documents, which would then grow old with them, all of them.
+ */
+class PendingChange<TView, TCause> {
   readonly id: string
   readonly change: (view: TView | undefined) => TView | undefined
   readonly cause: TCause
+
+  constructor(id: string, change: (view: TView | undefined) => TView | undefined, cause: TCause) {
+    this.id = id
+    this.change = change
+    this.cause = cause
+  }
 }
 
 interface Slot<TView> {
@@ -23,11 +34,18 @@ interface Slot<TView> {
 }
 
 /** What a document was before the batch under way touched it. */
-interface Undo<TView> {
+class Undo<TView> {
   readonly id: string
   readonly slot: Slot<TView>
   readonly after: TView | undefined
   readonly isTouched: boolean
+
+  constructor(id: string, slot: Slot<TView>) {
+    this.id = id
+    this.slot = slot
+    this.after = slot.after
+    this.isTouched = slot.isTouched
+  }
 }
 
 /** A change that failed. Everything since {@link ViewSession.beginBatch} should be undone. */
@@ -104,7 +122,7 @@ export class ViewSession<TView, TCause = unknown> {
 
   /** Asks for a change; it is made when somebody looks, or at {@link apply}. */
   update(id: string, change: (view: TView | undefined) => TView | undefined, cause: TCause): void {
-    this.#pending.push({ id: id.toWellFormed(), change, cause })
+    this.#pending.push(new PendingChange(id.toWellFormed(), change, cause))
   }
 
   /** @throws {ChangeFailure} when a change that was asked for before fails */
@@ -194,7 +212,7 @@ export class ViewSession<TView, TCause = unknown> {
       }
       if (slot.batch !== this.#batch) {
         slot.batch = this.#batch
-        this.#undo.push({ id, slot, after: slot.after, isTouched: slot.isTouched })
+        this.#undo.push(new Undo(id, slot))
       }
       slot.after = after
       if (slot.isTouched) continue
