@@ -36,6 +36,10 @@ export {
   ServiceUnreachableError,
   SubjectCapturedError,
 } from './service/service-errors.ts'
+// Several streams behind one event store
+export type { ShardBy } from './sharding/shard-rule.ts'
+export { ShardedJetStreamEventStore } from './sharding/sharded-jetstream-event-store.ts'
+export type { ShardedJetStreamEventStoreOptions } from './sharding/sharded-options.ts'
 export type { StreamDifference } from './stream/stream-difference.ts'
 export { UnsafeStreamError } from './stream/unsafe-stream-error.ts'
 // Wire forms
