@@ -2,6 +2,7 @@
 
 import type { CommandQueueOptions } from '../command-queue/command-queue.ts'
 import type { ProcessorRunnerOptions } from '../event-processing/processor-runner-options.ts'
+import type { ProgressStore } from '../event-processing/progress-store.ts'
 import type { ReactionDefinition } from '../event-processing/reaction.ts'
 import type { EventStore } from '../event-store/event-store.ts'
 import type { SnapshotStore } from '../event-store/snapshot.ts'
@@ -20,6 +21,11 @@ import type { RepositoryOptions } from '../write-side/repository.ts'
 export interface ApplicationOptions {
   readonly eventStore: EventStore
   readonly viewStore: ViewStore
+  /**
+   * Where reactions, sagas, publications and the command queue keep how far they are; the view store's own when left out. Give one
+   * that all processes share when each has views of its own, so that one process at a time runs each of them, wherever it is.
+   */
+  readonly progressStore?: ProgressStore
   readonly snapshotStore?: SnapshotStore
   readonly aggregates: readonly AggregateDefinition[]
   readonly projections?: readonly ProjectionDefinition[]
@@ -52,6 +58,7 @@ export interface ApplicationOptions {
 export const applicationOptionNames: readonly string[] = [
   'eventStore',
   'viewStore',
+  'progressStore',
   'snapshotStore',
   'aggregates',
   'projections',

@@ -116,11 +116,12 @@ export class Application implements AsyncDisposable {
         processor: new TracedProcessor(processor, commandSpans),
       })
     const now = options.now ?? Date.now
+    const { progressStore = viewStore.progressStore } = options
     const journals = { ...options.repository, ...snapshots, ...options.commands, ...clock, commandSpans }
     this.sagas = new Sagas({
       eventStore,
       sagas: options.sagas ?? [],
-      progressStore: viewStore.progressStore,
+      progressStore,
       journals,
       dispatch: (command, principal: SagaPrincipal) => this.dispatch(command, { principal }),
       createRunner,
@@ -150,15 +151,15 @@ export class Application implements AsyncDisposable {
       eventStore,
       reactions: options.reactions ?? [],
       createRunner: (reaction) =>
-        createRunner(new ReactionProcessor(reaction, viewStore.progressStore, handling), { startAt: reaction.startAt }),
+        createRunner(new ReactionProcessor(reaction, progressStore, handling), { startAt: reaction.startAt }),
       now,
     })
     this.#publications = (options.publications ?? []).map((publication) =>
-      createRunner(new PublishingProcessor(publication, viewStore.progressStore), { startAt: publication.startAt }),
+      createRunner(new PublishingProcessor(publication, progressStore), { startAt: publication.startAt }),
     )
     this.commandQueue = new CommandQueue({
       eventStore,
-      progressStore: viewStore.progressStore,
+      progressStore,
       commandHandler: this.#commandHandler,
       options: options.commandQueue,
       failures: processing.failures,
