@@ -13,6 +13,7 @@ const TASKS = {
   start: 'examples/people/src/main.ts',
   import: 'examples/people/src/import-congress/main.ts',
   'check-deploy': 'examples/people/src/check-deploy.ts',
+  cluster: 'scripts/cluster.ts',
   test: 'scripts/test.ts',
   check: 'scripts/check.ts',
   build: 'scripts/build.ts',

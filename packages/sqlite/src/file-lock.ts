@@ -1,22 +1,22 @@
-/** Keeps a second process from opening the same event store. */
+/** Keeps a second process from using the same files. */
 
 import { DatabaseSync } from 'node:sqlite'
 import { StoreLockedError } from '@cim/core'
 import { isBusy, toStoreError } from './sqlite-errors.ts'
 
 /**
- * A lock on a file beside the database, held by the operating system: it is gone with the process, however that ends.
+ * A lock on a file, held by the operating system: it is gone with the process, however that ends.
  * Readers, such as the sqlite3 shell, need no lock.
  */
 export class FileLock implements Disposable {
   readonly #database: DatabaseSync
 
   /**
-   * @param path the database file
-   * @throws {StoreLockedError} when another process, or another store in this one, holds the lock
+   * @param lockPath a file of its own beside what is locked; it is made when it does not exist, and stays
+   * @param refusal says in the error what is in use, and what to do
+   * @throws {StoreLockedError} when another process, or somebody else in this one, holds the lock
    */
-  constructor(path: string) {
-    const lockPath = `${path}-lock`
+  constructor(lockPath: string, refusal: string) {
     let database: DatabaseSync | undefined
     try {
       database = new DatabaseSync(lockPath, { timeout: 0 })
@@ -25,10 +25,7 @@ export class FileLock implements Disposable {
     } catch (error) {
       database?.close()
       if (!isBusy(error)) throw toStoreError(error, lockPath, 'taking the lock')
-      throw new StoreLockedError(
-        `SQLite file ${path}: another process has opened it as an event store (lock file ${lockPath}). Stop that process, or choose another file.`,
-        { cause: error },
-      )
+      throw new StoreLockedError(refusal, { cause: error })
     }
     this.#database = database
   }

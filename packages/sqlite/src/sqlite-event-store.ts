@@ -111,7 +111,11 @@ export class SqliteEventStore implements EventStore {
     this.#path = resolveDatabasePath('SqliteEventStore', options.path)
     this.#newId = options.newId ?? createUuidGenerator(now)
     this.limits = { ...defaultLimits, ...options.limits }
-    this.#lock = new FileLock(this.#path)
+    const lockPath = `${this.#path}-lock`
+    this.#lock = new FileLock(
+      lockPath,
+      `SQLite file ${this.#path}: another process has opened it as an event store (lock file ${lockPath}). Stop that process, or choose another file.`,
+    )
     this.#scanner = new EventScanner(this.#path)
     try {
       this.#database = openDatabaseFile({
