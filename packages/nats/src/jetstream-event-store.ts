@@ -134,7 +134,7 @@ export class JetStreamEventStore implements EventStore {
     this.#assertOpen()
     const { aggregateType, aggregateId } = aggregate
     const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
-    return this.#finish(this.#stream.appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
+    return await this.#finish(this.#stream.appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
@@ -197,13 +197,11 @@ export class JetStreamEventStore implements EventStore {
   }
 
   /** What was accepted is finished before the store closes. */
-  async #finish<TResult>(work: Promise<TResult>): Promise<TResult> {
+  #finish<TResult>(work: Promise<TResult>): Promise<TResult> {
+    const forget = (): void => void this.#underWay.delete(work)
     this.#underWay.add(work)
-    try {
-      return await work
-    } finally {
-      this.#underWay.delete(work)
-    }
+    void work.then(forget, forget)
+    return work
   }
 
   #newPatience(signal?: AbortSignal): Patience {

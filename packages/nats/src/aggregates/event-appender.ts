@@ -56,47 +56,54 @@ export class EventAppender {
 
   /** Appends as the port says, and settles what is unknown after a lost answer by what is stored. */
   append(aggregate: AggregateRef, prepared: readonly PreparedEvent[], options: AppendOptions): Promise<AppendResult> {
-    return this.#queue.run(keyOf(aggregate), async () => {
-      const append: Append = { aggregate, prepared, options, unknownAt: undefined }
-      try {
-        return await this.#append(append)
-      } catch (error) {
-        if (append.unknownAt === undefined || !hasErrorCode(error, 'store-unavailable')) throw error
-        throw unknownOutcome(aggregate, error)
-      }
-    })
+    const append: Append = { aggregate, prepared, options, unknownAt: undefined }
+    return this.#queue.run(keyOf(aggregate), () => this.#append(append))
   }
 
+  /** One function from the call to the answer: each promise between them would be felt. */
   async #append(append: Append): Promise<AppendResult> {
     const { aggregate, prepared, options } = append
-    const { loader, stored } = this.#parts
-    const patience = this.#parts.newPatience()
-    for (let isFresh = false; ; ) {
-      const head = this.#knownHead(append) ?? (await this.#loadHead(append, patience))
-      const first = mayBeRepeat(append, head) ? await this.#findFirst(append, head, patience) : undefined
-      if (first !== undefined) return first
-      if (options.expectedVersion !== 'any' && options.expectedVersion !== head.version) {
-        if (isFresh) throw conflict(aggregate, options.expectedVersion, head.version)
-        // What is in memory may be older than what another process has stored, a repeat of this command perhaps.
-        isFresh = true
-        await loader.refresh(aggregate, head, patience)
-        continue
+    const { loader, clock, stored } = this.#parts
+    try {
+      const patience = this.#parts.newPatience()
+      for (let isFresh = false; ; ) {
+        const head = this.#knownHead(append) ?? (await this.#loadHead(append, patience))
+        const first = mayBeRepeat(append, head) ? await this.#findFirst(append, head, patience) : undefined
+        if (first !== undefined) return first
+        const { version } = head
+        if (options.expectedVersion !== 'any' && options.expectedVersion !== version) {
+          if (isFresh) throw conflict(aggregate, options.expectedVersion, version)
+          // What is in memory may be older than what another process has stored, a repeat of this command perhaps.
+          isFresh = true
+          await loader.refresh(aggregate, head, patience)
+          continue
+        }
+        const timestamp = clock.stamp()
+        let outcome: PublishOutcome | undefined
+        try {
+          outcome = await this.#publish(append, head, timestamp)
+        } finally {
+          clock.settle(timestamp, outcome !== undefined && outcome.kind !== 'refused')
+        }
+        if (outcome.kind === 'stored') {
+          const events = storedEvents(append, version, timestamp, outcome.sequence)
+          head.takeOwnEvents(events)
+          loader.keep(aggregate, head)
+          stored(outcome.sequence)
+          return resultOf(events, false)
+        }
+        const doing = `appending ${prepared.length} events to ${aggregate.aggregateType}`
+        if (outcome.kind === 'unknown') {
+          if (outcome.cause.isSent) append.unknownAt = version
+          await patience.wait(doing, outcome.cause)
+        }
+        isFresh = await loader.refresh(aggregate, head, patience)
+        // Another writer's message is still on its way through the replicas.
+        if (outcome.kind === 'refused' && !isFresh) await patience.wait(doing, 'another append is under way')
       }
-      const { outcome, events } = await this.#publish(append, head)
-      if (outcome.kind === 'stored') {
-        head.takeOwnEvents(events)
-        loader.keep(aggregate, head)
-        stored(outcome.sequence)
-        return resultOf(events, false)
-      }
-      const doing = `appending ${prepared.length} events to ${aggregate.aggregateType}`
-      if (outcome.kind === 'unknown') {
-        if (outcome.cause.isSent) append.unknownAt = head.version
-        await patience.wait(doing, outcome.cause)
-      }
-      isFresh = await loader.refresh(aggregate, head, patience)
-      // Another writer's message is still on its way through the replicas.
-      if (outcome.kind === 'refused' && !isFresh) await patience.wait(doing, 'another append is under way')
+    } catch (error) {
+      if (append.unknownAt === undefined || !hasErrorCode(error, 'store-unavailable')) throw error
+      throw unknownOutcome(aggregate, error)
     }
   }
 
@@ -143,10 +150,9 @@ export class EventAppender {
     return patience.during('loading events', () => this.#parts.reader.range(head.subjects, range))
   }
 
-  async #publish({ aggregate, prepared, options }: Append, head: AggregateHead) {
-    const { publisher, clock } = this.#parts
+  #publish({ aggregate, prepared, options }: Append, head: AggregateHead, timestamp: string): Promise<PublishOutcome> {
+    const { publisher } = this.#parts
     const { version, guard, subjects } = head
-    const timestamp = clock.stamp()
     const messages = prepared.map((event, index): NewMessage => {
       const sequence = version + index + 1
       return {
@@ -157,25 +163,8 @@ export class EventAppender {
         headers: eventHeaders(aggregate, event),
       }
     })
-    let outcome: PublishOutcome | undefined
-    try {
-      const [only] = messages
-      outcome =
-        messages.length === 1 && only !== undefined
-          ? await publisher.publish(only)
-          : await publisher.publishAll(messages)
-    } finally {
-      clock.settle(timestamp, outcome !== undefined && outcome.kind !== 'refused')
-    }
-    const last = outcome.kind === 'stored' ? outcome.sequence : 0
-    const events = prepared.map((event, index): StoredEvent => {
-      const { eventId, eventType, schemaVersion, eventData, metadata } = event
-      const [sequence, position] = [version + index + 1, last - prepared.length + index + 1]
-      const place = { eventId, ...aggregateOf(aggregate), sequence, position, eventType, schemaVersion }
-      const envelope = { ...place, eventData, metadata, timestamp }
-      return { envelope, fingerprint: options.command?.fingerprint }
-    })
-    return { outcome, events }
+    const [only] = messages
+    return messages.length === 1 && only !== undefined ? publisher.publish(only) : publisher.publishAll(messages)
   }
 
   /** Remembers the outcome of a command without events, unless the aggregate has seen the command. */
@@ -220,6 +209,32 @@ function mayBeRepeat({ options, unknownAt }: Append, head: AggregateHead): boole
   return from !== undefined && from < head.version
 }
 
+/** @param position that of the last of them */
+function storedEvents(
+  { aggregate: { aggregateType, aggregateId }, prepared, options }: Append,
+  version: number,
+  timestamp: string,
+  position: number,
+): readonly StoredEvent[] {
+  const fingerprint = options.command?.fingerprint
+  const before = position - prepared.length
+  return prepared.map(({ eventId, eventType, schemaVersion, eventData, metadata }, index) => ({
+    envelope: {
+      eventId,
+      aggregateType,
+      aggregateId,
+      sequence: version + index + 1,
+      position: before + index + 1,
+      eventType,
+      schemaVersion,
+      eventData,
+      metadata,
+      timestamp,
+    },
+    fingerprint,
+  }))
+}
+
 function subjectsOf(prefix: string, aggregate: AggregateRef): AggregateSubjects {
   return AggregateSubjects.of(prefix, aggregate) ?? missing()
 }
@@ -231,10 +246,6 @@ function resultOf(events: readonly StoredEvent[], isRepeat: boolean): AppendResu
 
 function conflict({ aggregateType, aggregateId }: AggregateRef, expected: number, actual: number): Error {
   return new ConcurrencyError(aggregateType, aggregateId, expected, actual)
-}
-
-function aggregateOf({ aggregateType, aggregateId }: AggregateRef): AggregateRef {
-  return { aggregateType, aggregateId }
 }
 
 function unknownOutcome({ aggregateType, aggregateId }: AggregateRef, cause: Error): Error {

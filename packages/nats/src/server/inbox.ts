@@ -1,6 +1,6 @@
 /** Requests over one connection whose replies all come to one subscription. */
 
-import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core'
+import type { Msg, NatsConnection, PublishOptions, Subscription } from '@nats-io/nats-core'
 import { ownInbox } from '../connection/own-inbox.ts'
 import type { EncodedHeaders } from './encoded-headers.ts'
 
@@ -74,7 +74,7 @@ export class Inbox {
   }
 
   /**
-   * Sends a request and hands over each reply. What one turn of the event loop sends leaves with one write, in order.
+   * Sends a request and hands over each reply. What is sent before the event loop goes on leaves with one write, in order.
    * @param receive is told of each reply and says whether it was the last
    * @param fail is told when none comes in time, or the connection is lost; nothing follows after it
    */
@@ -94,10 +94,11 @@ export class Inbox {
 
   #enqueue(request: InboxRequest, token: string | undefined): void {
     this.#outgoing.push([request, token])
-    if (this.#outgoing.length === 1) setImmediate(() => this.#flush())
+    // After all promises that are settled by now, so after everybody whose reply came together with this one's.
+    if (this.#outgoing.length === 1) process.nextTick(this.#flush)
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const outgoing = this.#outgoing
     this.#outgoing = []
     for (const [request, token] of outgoing) {
@@ -112,10 +113,11 @@ export class Inbox {
   }
 
   #publish({ subject, payload, headers }: InboxRequest, token: string | undefined): void {
-    this.connection.publish(subject, payload, {
-      ...(token === undefined ? undefined : { reply: this.#prefix + token }),
-      ...(headers === undefined ? undefined : { headers: headers.forClient() }),
-    })
+    const options: PublishOptions = {}
+    if (token !== undefined) options.reply = this.#prefix + token
+    if (headers !== undefined) options.headers = headers.forClient()
+    // The client's own encoder takes twice as long.
+    this.connection.publish(subject, typeof payload === 'string' ? Buffer.from(payload) : payload, options)
   }
 
   #failUnsent(token: string | undefined, cause: unknown): void {
