@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { plotData } from './harness/plot.ts'
+import { readResult } from './harness/results.ts'
 import type { Cell, ScenarioContext } from './harness/scenario.ts'
 import { ScratchFolder } from './harness/scratch.ts'
 import { settingsOf } from './harness/settings.ts'
@@ -56,6 +58,42 @@ test('a table shows medians with their spread, units, aims, and why a value is m
       '¹ It did not start.',
     ].join('\n'),
   )
+})
+
+test('a plot shows the rows and columns that it names, and leaves out what was not measured', () => {
+  const plot = { name: 'p', title: 'Speed', kind: 'lines', rows: /^(\d+) callers?$/, places: 'callers' } as const
+  const data = plotData({ ...plot, columns: ['fast', 'broken', 'slow'] }, [
+    { row: '1 caller', column: 'fast', unit: '/s', runs: [3, 1, 2] },
+    { row: '1 caller', column: 'broken', failure: 'It did not start.' },
+    { row: '16 callers', column: 'fast', unit: '/s', runs: [5] },
+    { row: '16 callers', column: 'slow', unit: '/s', runs: [4, 4] },
+    { row: '16 callers', column: 'ratio', unit: '×', runs: [0.8] },
+    { row: 'at a fixed rate', column: 'fast', unit: '/s', runs: [9] },
+  ])
+  assert.deepEqual(data, {
+    places: ['1', '16'],
+    unit: '/s',
+    series: [
+      {
+        name: 'fast',
+        points: [
+          { median: 2, least: 1, greatest: 3 },
+          { median: 5, least: 5, greatest: 5 },
+        ],
+      },
+      { name: 'slow', points: [undefined, { median: 4, least: 4, greatest: 4 }] },
+    ],
+  })
+})
+
+test('every plot names a column that its scenario measures, each by a name of its own', () => {
+  const plots = scenarios.flatMap((scenario) => (scenario.plots ?? []).map((plot) => ({ scenario, plot })))
+  assert.equal(new Set(plots.map(({ plot }) => plot.name)).size, plots.length)
+  for (const { scenario, plot } of plots) {
+    const result = readResult(scenario)
+    if (result === undefined) continue
+    assert.notDeepEqual(plotData(plot, result.cells).series, [], plot.name)
+  }
 })
 
 function checkCell(cell: Cell): void {

@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
 const size = options.quick ? 'quick' : 'full'
 const settings = settingsOf[size]
 
-if (options['write-docs'] && options.only === undefined && !options.quick) writeDocumentation(scenarios)
+if (options['write-docs'] && options.only === undefined && !options.quick) await writeDocumentation(scenarios, say)
 else await measure(selectScenarios(options.only))
 
 function selectScenarios(only: string | undefined): readonly Scenario[] {
@@ -73,7 +73,7 @@ async function measure(selected: readonly Scenario[]): Promise<void> {
     // Quick numbers are for a quick look: they are not kept.
     if (size === 'full') saveResult(scenario, result)
   }
-  if (size === 'full') writeDocumentation(scenarios)
+  if (size === 'full') await writeDocumentation(scenarios, say)
 }
 
 async function fillLargeStore(path: string): Promise<void> {

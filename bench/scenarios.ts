@@ -15,6 +15,7 @@ import { natsView } from './scenarios/nats-view.ts'
 import { peerStores } from './scenarios/peers.ts'
 import { processing } from './scenarios/processing.ts'
 import { sagas } from './scenarios/sagas.ts'
+import { sizes } from './scenarios/sizes.ts'
 
 export const scenarios: readonly Scenario[] = [
   append,
@@ -26,6 +27,7 @@ export const scenarios: readonly Scenario[] = [
   sagas,
   http,
   growth,
+  sizes,
   memory,
   natsAppend,
   natsLoad,

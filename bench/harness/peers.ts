@@ -1,4 +1,4 @@
-/** Other people's software, for comparison and for making load: installed when a benchmark needs it. */
+/** Other people's software, for comparison, for making load and for drawing: installed when a benchmark needs it. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

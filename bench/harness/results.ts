@@ -1,8 +1,10 @@
 /** Keeps results: one JSON file and one Markdown file for each scenario, and all tables in the documentation. */
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Machine } from './machine.ts'
+import { preparePeers, requirePeer } from './peers.ts'
+import { drawPlot, type Echarts } from './plot.ts'
 import type { Scenario, ScenarioOutcome } from './scenario.ts'
 import type { Size } from './settings.ts'
 import { toMarkdownTable } from './table.ts'
@@ -20,6 +22,7 @@ export interface Result extends ScenarioOutcome {
 const bench = dirname(import.meta.dirname)
 const folder = join(bench, 'results')
 const documentation = join(bench, '..', 'docs', 'benchmarks.md')
+const plotFolder = join(dirname(documentation), 'plots')
 const [begin, end] = ['<!-- results: written by npm run bench -- --write-docs -->', '<!-- end of results -->']
 
 /** @returns the result as a Markdown section */
@@ -51,20 +54,30 @@ export function readResult({ name }: Scenario): Result | undefined {
 }
 
 /**
- * Writes what each scenario is about and its saved result between the markers in docs/benchmarks.md.
- * @throws {Error} when the markers are not there
+ * Writes what each scenario is about, its plots and its saved result between the markers in docs/benchmarks.md.
+ * @param say is told when something is installed
+ * @throws {Error} when the markers are not there, or what draws the plots cannot be installed
  */
-export function writeDocumentation(scenarios: readonly Scenario[]): void {
+export async function writeDocumentation(scenarios: readonly Scenario[], say: (line: string) => void): Promise<void> {
   const text = readFileSync(documentation, 'utf8')
   const [before, after] = [text.split(begin), text.split(end)]
   if (before.length !== 2 || after.length !== 2) {
     throw new Error(`${documentation} must contain the lines ${begin} and ${end}, once each.`)
   }
+  const problem = await preparePeers(true, say)
+  if (problem !== undefined) throw new Error(`The plots cannot be drawn: ${problem}`)
+  const echarts = requirePeer<Echarts>('echarts')
+  rmSync(plotFolder, { recursive: true, force: true })
+  mkdirSync(plotFolder, { recursive: true })
   const sections = scenarios.map((scenario) => {
     const result = readResult(scenario)
-    const outcome = result === undefined ? `### ${scenario.title}\n\nNot measured yet.` : toMarkdown(scenario, result)
-    const [title = '', ...rest] = outcome.split('\n\n')
-    return [title, scenario.about, ...rest].join('\n\n')
+    if (result === undefined) return `### ${scenario.title}\n\n${scenario.about}\n\nNot measured yet.`
+    const [title = '', ...rest] = toMarkdown(scenario, result).split('\n\n')
+    const plots = (scenario.plots ?? []).map((plot) => {
+      writeFileSync(join(plotFolder, `${plot.name}.svg`), drawPlot(echarts, plot, result.cells))
+      return `![${plot.title}](plots/${plot.name}.svg)`
+    })
+    return [title, scenario.about, ...plots, ...rest].join('\n\n')
   })
   writeFileSync(documentation, `${before[0]}${begin}\n\n${sections.join('\n\n')}\n\n${end}${after[1]}`)
 }

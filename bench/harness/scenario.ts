@@ -11,7 +11,24 @@ export interface Scenario {
   readonly about: string
   /** True when it works on the large store; see {@link ScenarioContext.largeStore}. */
   readonly needsLargeStore: boolean
+  /** What of its table is drawn, too. */
+  readonly plots?: readonly Plot[]
   run(context: ScenarioContext): Promise<ScenarioOutcome>
+}
+
+/** A picture of some cells: each row a place on the horizontal axis, each column a series. */
+export interface Plot {
+  /** The name of its file in docs/plots, without the ending. */
+  readonly name: string
+  readonly title: string
+  readonly kind: 'bars' | 'lines'
+  /** Which rows are shown; its first group is what stands at the place. All rows when left out. */
+  readonly rows?: RegExp
+  /** What the places are. */
+  readonly places: string
+  /** All of one unit. */
+  readonly columns: readonly string[]
+  readonly isLogarithmic?: boolean
 }
 
 /** What a scenario works with. */

@@ -21,6 +21,8 @@ export interface Settings {
   readonly largeStoreEvents: number
   /** Of a backlog that memory must not grow with. */
   readonly backlogEvents: number
+  /** Events of the stores that are compared by size. */
+  readonly storeSizes: readonly number[]
   readonly openLoopSeconds: number
   readonly loads: number
   /** How long to make load over HTTP: so many seconds, or so many requests. */
@@ -52,6 +54,7 @@ const full: Settings = {
   eventsPerRun: { alone: 10_000, crowd: 160_000 },
   largeStoreEvents: 1_000_000,
   backlogEvents: 5_000_000,
+  storeSizes: [10_000, 100_000, 1_000_000, 10_000_000],
   openLoopSeconds: 8,
   loads: 4_000,
   httpExtent: { duration: 8 },
@@ -77,6 +80,7 @@ const quick: Settings = {
   eventsPerRun: { alone: 3_000, crowd: 30_000 },
   largeStoreEvents: 100_000,
   backlogEvents: 200_000,
+  storeSizes: [10_000, 50_000],
   openLoopSeconds: 2,
   loads: 1_000,
   httpExtent: { duration: 2 },
@@ -102,6 +106,7 @@ const tiny: Settings = {
   eventsPerRun: { alone: 20, crowd: 100 },
   largeStoreEvents: 2_000,
   backlogEvents: 4_000,
+  storeSizes: [1_000],
   openLoopSeconds: 0.1,
   loads: 20,
   httpExtent: { amount: 200 },

@@ -23,6 +23,17 @@ each wait for their acknowledgment. Everything is durable when it is acknowledge
   there are appenders, with the index entries by aggregate, type and correlation id in the same transaction. Ids and JSON
   are made as in the store. It checks nothing, keeps no promises and answers nobody.
 - **raw, log only**: the same without any index: the events could not be found again. Nothing can be faster.`,
+  plots: [
+    {
+      name: 'append',
+      title: 'Durable appends per second',
+      kind: 'lines',
+      rows: /^(\d+) appender/,
+      places: 'appenders at once',
+      columns: ['CIM', 'raw, indexes in place', 'raw, log only'],
+      isLogarithmic: true,
+    },
+  ],
   async run({ settings, folder, say }) {
     const table = new ResultTable()
     for (const appenders of settings.appenders) {

@@ -26,6 +26,17 @@ taken from the repository's cache, the decision is made, its event is checked ag
 - **append alone**: \`appendEvents\` with as many appenders, as in *Durable append*.
 - **1,000 commands/s**: commands that begin at a fixed rate, whatever became of those before. Their latency counts from the
   moment at which they were due, so a stall is felt by every command that comes during it.`,
+  plots: [
+    {
+      name: 'commands',
+      title: 'Commands per second, in process',
+      kind: 'lines',
+      rows: /^(\d+) caller/,
+      places: 'callers at once',
+      columns: ['dispatch', 'dispatch, repeatable', 'append alone'],
+      isLogarithmic: true,
+    },
+  ],
   async run({ settings, folder, say }) {
     const table = new ResultTable()
     for (const callers of settings.callers) {

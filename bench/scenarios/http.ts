@@ -28,6 +28,15 @@ before it is answered, and a projection keeps the view of persons up to date mea
   times faster, the load generator and the machine are what was measured.
 - **1,000 requests/s**: requests that begin at a fixed rate, evenly spaced, over as many connections, whatever became of
   those before. Their latency counts from the moment at which they were due.`,
+  plots: [
+    {
+      name: 'http',
+      title: 'Requests per second, 64 connections',
+      kind: 'bars',
+      places: 'request',
+      columns: ['CIM', 'bare'],
+    },
+  ],
   async run({ settings, folder, mayInstall, say }) {
     const table = new ResultTable()
     const problem = await preparePeers(mayInstall, say)

@@ -55,6 +55,16 @@ succeeded.
 - **Emmett, default**: appends with its default, a connection for each operation.
 - **Act**: \`SqliteStore.commit\`, \`Act.load\`, and a batched projection with \`settle({ eventLimit: 1000 })\`. Act keeps no
   views itself: the projection writes a table with three indexes, each document once for a batch.`,
+  plots: [
+    {
+      name: 'peers',
+      title: 'Beside Emmett and Act',
+      kind: 'bars',
+      places: 'what is done',
+      columns: ['CIM', 'Emmett, one connection', 'Emmett, default', 'Act'],
+      isLogarithmic: true,
+    },
+  ],
   async run(context) {
     const table = new ResultTable()
     const problem = await preparePeers(context.mayInstall, context.say)

@@ -28,6 +28,16 @@ export const processing: Scenario = {
   others go on.
 - **rebuild**: the indexed view built anew beside the live one, until it is promoted.
 - **lag at 1,000 commands/s**: from the acknowledgment of a command until the commit after which a query sees it.`,
+  plots: [
+    {
+      name: 'processing',
+      title: 'Events per second of a backlog',
+      kind: 'bars',
+      rows: /^(raw|indexed|plain|asynchronous|one poison person|rebuild)$/,
+      places: 'kind of view',
+      columns: ['events'],
+    },
+  ],
   async run(context) {
     const table = new ResultTable()
     await measureKinds(context, table)
