@@ -3,6 +3,7 @@
 import { StoreUnavailableError } from '@cim/core'
 import type { StoredMessage } from '../messages/event-message.ts'
 import { type Inbox, NoAnswer } from './inbox.ts'
+import { type LeaderInfo, LeaderLease } from './leader-lease.ts'
 
 interface ApiError {
   readonly code: number
@@ -15,23 +16,25 @@ interface MessageAnswer {
   readonly message?: { readonly subject: string; readonly seq: number; readonly data?: string }
 }
 
-interface InfoAnswer {
+interface InfoAnswer extends LeaderInfo {
   readonly error?: ApiError
   readonly state?: { readonly last_seq: number }
 }
 
 const noMessageFound = 10_037
 
-/** Every answer comes from the leader. One that is cut off from the others may hold itself for the leader for a moment. */
+/** Every answer comes from the leader, and not from one that the others have given up. */
 export class LeaderApi {
   readonly #inbox: Inbox
   readonly #api: string
   readonly #stream: string
+  readonly #lease: LeaderLease
 
   constructor(inbox: Inbox, apiPrefix: string, stream: string) {
     this.#inbox = inbox
     this.#api = apiPrefix
     this.#stream = stream
+    this.#lease = new LeaderLease(inbox, () => this.#info())
   }
 
   /** @returns the newest message whose subject matches @throws {NoAnswer} when no leader answers */
@@ -46,13 +49,19 @@ export class LeaderApi {
 
   /** @returns the newest place of the stream @throws {NoAnswer} when no leader answers */
   async newestSequence(): Promise<number> {
-    const answer = await this.#ask<InfoAnswer>(`STREAM.INFO.${this.#stream}`, '')
-    if (answer.state === undefined) throw refused(this.#stream, answer.error)
-    return answer.state.last_seq
+    const { state } = await this.#lease.during(() => this.#info())
+    return state.last_seq
+  }
+
+  async #info(): Promise<InfoAnswer & Required<Pick<InfoAnswer, 'state'>>> {
+    const { state, ...answer } = await this.#ask<InfoAnswer>(`STREAM.INFO.${this.#stream}`, '')
+    if (state === undefined) throw refused(this.#stream, answer.error)
+    return { ...answer, state }
   }
 
   async #message(query: object): Promise<StoredMessage | undefined> {
-    const { message, error } = await this.#ask<MessageAnswer>(`STREAM.MSG.GET.${this.#stream}`, JSON.stringify(query))
+    const call = `STREAM.MSG.GET.${this.#stream}`
+    const { message, error } = await this.#lease.during(() => this.#ask<MessageAnswer>(call, JSON.stringify(query)))
     if (message !== undefined) {
       const { subject, seq: sequence, data = '' } = message
       return { subject, sequence, data: Buffer.from(data, 'base64') }

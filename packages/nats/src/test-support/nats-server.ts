@@ -21,16 +21,29 @@ export interface NatsServer extends AsyncDisposable {
   kill(): Promise<void>
   /** @param signal for instance SIGSTOP and SIGCONT */
   signal(signal: NodeJS.Signals): void
+  /** Ends it at once, and loses all that it has stored. */
+  wipe(): Promise<void>
+  /** Where it tells of itself over HTTP; empty unless that was asked for. */
+  readonly monitoringUrl: string
 }
 
 /** What a server gets besides its ports, as lines of its configuration file. */
 export interface NatsServerOptions {
   readonly configuration?: string
+  /** Acknowledges what is on the disk, not only with the operating system. */
+  readonly isSynced?: boolean
+}
+
+/** What the servers of a cluster get besides. */
+export interface NatsClusterOptions extends NatsServerOptions {
+  readonly isMonitored?: boolean
+  /** @returns the port at which one server reaches another, whose own it is given */
+  readonly routeThrough?: (port: number, from: string, to: string) => Promise<number>
 }
 
 /** @returns one server with JetStream, started */
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
-  const server = createNatsServer('n1', await freePort(), options.configuration ?? '')
+  const server = createNatsServer('n1', await freePort(), options)
   await server.start()
   return server
 }
@@ -42,14 +55,25 @@ export interface NatsCluster extends AsyncDisposable {
 }
 
 /** @returns three servers, started */
-export async function startNatsCluster(options: NatsServerOptions = {}): Promise<NatsCluster> {
+export async function startNatsCluster(options: NatsClusterOptions = {}): Promise<NatsCluster> {
+  const { routeThrough } = options
   const names = ['n1', 'n2', 'n3']
   const ports = await Promise.all(names.flatMap(() => [freePort(), freePort()]))
-  const routes = names.map((_, index) => `nats://127.0.0.1:${ports[index * 2 + 1]}`)
-  const servers = names.map((name, index) => {
-    const cluster = `cluster { name: test, listen: 127.0.0.1:${ports[index * 2 + 1]}, routes: [${routes.join(', ')}] }`
-    return createNatsServer(name, ports[index * 2] ?? 0, `${cluster}\n${options.configuration ?? ''}`)
-  })
+  const monitoringPorts = options.isMonitored === true ? await Promise.all(names.map(freePort)) : []
+  const servers = await Promise.all(
+    names.map(async (name, index) => {
+      const port = (of: number): number => ports[of * 2 + 1] ?? 0
+      const reached = names.map((other, of) =>
+        of === index ? port(of) : (routeThrough?.(port(of), name, other) ?? port(of)),
+      )
+      const routes = (await Promise.all(reached)).map((of) => `nats://127.0.0.1:${of}`).join(', ')
+      // A wrong address is told to the others, or they would find ways around what stands between them.
+      const advertised = routeThrough === undefined ? '' : ', advertise: "127.0.0.1:1"'
+      const cluster = `cluster { name: test, listen: 127.0.0.1:${port(index)}, routes: [${routes}]${advertised} }`
+      const configuration = `${cluster}\n${options.configuration ?? ''}`
+      return createNatsServer(name, ports[index * 2] ?? 0, { ...options, configuration }, monitoringPorts[index])
+    }),
+  )
   await Promise.all(servers.map((server) => server.start()))
   await untilJetStreamAnswers(servers.map(({ url }) => url))
   const close = async () => void (await Promise.all(servers.map((server) => server[Symbol.asyncDispose]())))
@@ -73,14 +97,19 @@ async function untilJetStreamAnswers(urls: readonly string[]): Promise<void> {
   }
 }
 
-function createNatsServer(name: string, port: number, configuration: string): NatsServer {
+function createNatsServer(
+  name: string,
+  port: number,
+  { configuration = '', isSynced = false }: NatsServerOptions,
+  monitoringPort?: number,
+): NatsServer {
   const program = natsServerPath()
   const folder = mkdtempSync(join(tmpdir(), 'cim-nats-'))
   const file = join(folder, 'nats.conf')
-  writeFileSync(
-    file,
-    `server_name: ${name}\nlisten: 127.0.0.1:${port}\njetstream { store_dir: "${folder}/data" }\n${configuration}\n`,
-  )
+  const jetstream = `jetstream { store_dir: "${folder}/data"${isSynced ? ', sync_interval: always' : ''} }`
+  const lines = [`server_name: ${name}`, `listen: 127.0.0.1:${port}`, jetstream]
+  if (monitoringPort !== undefined) lines.push(`http: 127.0.0.1:${monitoringPort}`)
+  writeFileSync(file, [...lines, configuration, ''].join('\n'))
   let child: ChildProcess | undefined
   let log = ''
   const kill = async () => {
@@ -107,6 +136,11 @@ function createNatsServer(name: string, port: number, configuration: string): Na
     },
     kill,
     signal: (signal) => void child?.kill(signal),
+    async wipe() {
+      await kill()
+      rmSync(join(folder, 'data'), { recursive: true, force: true })
+    },
+    monitoringUrl: monitoringPort === undefined ? '' : `http://127.0.0.1:${monitoringPort}`,
     async [Symbol.asyncDispose]() {
       await kill()
       rmSync(folder, { recursive: true, force: true })

@@ -1,0 +1,13 @@
+/** Numbers that look random and are the same for the same seed. */
+
+/** @returns a function that gives whole numbers from 0 to below its argument */
+export function seededRandom(seed: number): (below: number) => number {
+  let state = seed
+  return (below) => {
+    // Mulberry32.
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+  }
+}
