@@ -2,6 +2,7 @@
 
 // Connecting
 export { natsClientOptions } from './connection/client-options.ts'
+export { connectToNats } from './connection/connect-to-nats.ts'
 export type { NatsConnectionOptions, NatsTlsOptions } from './connection/connection-options.ts'
 export {
   type NatsPermissions,

@@ -1,50 +1,44 @@
-/** The People service: stores on disk, the application on them, and HTTP in front. */
+/** The People service: stores, the application on them, and HTTP in front. */
 
-import { existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { type Application, CimError } from '@cim/core'
+import type { Application } from '@cim/core'
 import { HttpServer } from '@cim/http'
-import { SqliteEventStore, SqliteViewStore } from '@cim/sqlite'
 import type { Logger } from 'pino'
 import { createPeopleApplication } from '../application.ts'
+import { openEmbeddedStores } from './embedded-stores.ts'
 import type { ServiceOptions } from './service-options.ts'
-
-/** The data folder cannot be used. */
-export class DataFolderError extends CimError {
-  override readonly name = 'DataFolderError'
-  readonly code = 'data-folder'
-}
+import type { ServiceStores } from './service-stores.ts'
 
 /** A running service. It owns everything that it opened. */
 export class PeopleService implements AsyncDisposable {
   readonly #opened: AsyncDisposableStack
   readonly #server: HttpServer
+  /** Settles when it cannot go on, with the reason. Stop it then. */
+  readonly failed: Promise<Error>
 
-  private constructor(opened: AsyncDisposableStack, server: HttpServer) {
+  private constructor(opened: AsyncDisposableStack, server: HttpServer, failed: Promise<Error>) {
     this.#opened = opened
     this.#server = server
+    this.failed = failed
   }
 
   /**
    * Opens the stores, starts the application and listens. What was opened is closed again when something fails.
    * @param options from the command line
    * @param log is told what goes wrong while it runs
-   * @throws {DataFolderError} when the data folder cannot be made or used
-   * @throws {StoreLockedError} when another process uses it
+   * @see openEmbeddedStores and openNatsStores for what they throw
    * @throws {ListenError} when the port is taken
    */
   static async start(options: ServiceOptions, log: Logger): Promise<PeopleService> {
     await using opened = new AsyncDisposableStack()
-    makeFolder(options.dataFolder)
-    const eventStore = opened.use(new SqliteEventStore({ path: join(options.dataFolder, 'events.sqlite') }))
-    const viewStore = opened.use(new SqliteViewStore({ path: join(options.dataFolder, 'views.sqlite') }))
+    const stores = opened.use(await openStores(options, log))
     const application: Application = opened.use(
       createPeopleApplication({
-        eventStore,
-        viewStore,
-        snapshotStore: eventStore.snapshotStore,
+        ...stores.options,
         repository: { onSnapshotError: (err) => log.warn({ err }, 'A snapshot could not be used') },
-        processors: { onError: (err, status) => log.error({ err, ...status }, 'A processor failed') },
+        processors: {
+          ...stores.options.processors,
+          onError: (err, status) => log.error({ err, ...status }, 'A processor failed'),
+        },
         onSagaError: (err) => log.error({ err }, 'A deadline could not be reached, and is tried again'),
         hr: {
           url: options.hrUrl,
@@ -64,8 +58,9 @@ export class PeopleService implements AsyncDisposable {
       }),
     )
     await application.start()
+    opened.use(await stores.serve(application))
     await server.start()
-    return new PeopleService(opened.move(), server)
+    return new PeopleService(opened.move(), server, stores.failed)
   }
 
   /** Where it listens, for instance `http://127.0.0.1:7117`. */
@@ -83,16 +78,9 @@ export class PeopleService implements AsyncDisposable {
   }
 }
 
-function makeFolder(folder: string): void {
-  try {
-    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
-    // Recursive only when it must be: Node never comes back from trying that where no folder can be made, as in /proc.
-    mkdirSync(folder, { recursive: !existsSync(dirname(resolve(folder))) })
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause)
-    throw new DataFolderError(
-      `The data folder ${folder} cannot be used (${problem}). Choose another with --data <folder>.`,
-      { cause },
-    )
-  }
+async function openStores({ nats, dataFolder }: ServiceOptions, log: Logger): Promise<ServiceStores> {
+  if (nats === undefined) return openEmbeddedStores(dataFolder)
+  // Whoever does without NATS does not load its client.
+  const { openNatsStores } = await import('./nats-stores.ts')
+  return openNatsStores(nats, dataFolder, log)
 }

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../test-support/temporary-folder.ts'
 import { welcome } from './welcome.ts'
 
 const run = promisify(execFile)
-const facts = { dataFolder: 'data', needsToken: true, tellsHR: false }
+const facts = { dataFolder: 'data', nats: undefined, needsToken: true, tellsHR: false }
 const hasCurl = await run('curl', ['--version']).then(
   () => true,
   () => false,
@@ -21,7 +21,17 @@ describe('the service', () => {
   test('explains itself', async () => {
     const { exitCode, output, errors } = await runToEnd(['--help'])
     assert.deepEqual([exitCode, errors], [0, ''])
-    const options = ['--port', '--host', '--data', '--token', '--hr-url', '--hr-days', '--log-level']
+    const options = [
+      '--port',
+      '--host',
+      '--data',
+      '--token',
+      '--hr-url',
+      '--hr-days',
+      '--nats',
+      '--nats-creds',
+      '--log-level',
+    ]
     for (const option of options) assert.ok(output.includes(option))
   })
 

@@ -37,12 +37,15 @@ async function serve(options: ServiceOptions): Promise<void> {
   console.log(
     welcome(service.url, {
       dataFolder: resolve(options.dataFolder),
+      nats: options.nats,
       needsToken: options.token !== undefined,
       tellsHR: options.hrUrl !== undefined,
     }),
   )
   log.info({ url: service.url }, 'Listening')
-  log.info({ signal: await asked }, 'Stopping')
+  const reason = await Promise.race([asked, service.failed])
+  if (reason instanceof Error) throw reason
+  log.info({ signal: reason }, 'Stopping')
   console.log('\nStopping: what was accepted is finished first.')
 }
 

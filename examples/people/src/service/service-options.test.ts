@@ -12,6 +12,7 @@ describe("the service's command line", () => {
       logLevel: 'warn',
       hrUrl: undefined,
       hrDays: 3,
+      nats: undefined,
     })
   })
 
@@ -38,6 +39,7 @@ describe("the service's command line", () => {
       logLevel: 'info',
       hrUrl: 'https://hr.example.org/hires?key=1',
       hrDays: 10,
+      nats: undefined,
     })
     assert.equal(parseServiceOptions(['--help', '--port', 'x'], {}), 'help')
   })

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { CommandLineError } from '../command-line-error.ts'
+import { type NatsOptions, parseNatsOptions } from './nats-options.ts'
 
 /** Where the service keeps its data, where and how it can be reached, and where HR is. */
 export interface ServiceOptions {
@@ -15,6 +16,8 @@ export interface ServiceOptions {
   readonly hrUrl: string | undefined
   /** Until it is escalated that HR was not told. */
   readonly hrDays: number
+  /** Undefined: events are in the data folder. */
+  readonly nats: NatsOptions | undefined
 }
 
 export const serviceHelp = `The People service: people, organizations and employment over HTTP.
@@ -30,6 +33,15 @@ export const serviceHelp = `The People service: people, organizations and employ
                         without one they are logged, and confirmed
                         at once                                    (the environment's CIM_HR_URL)
   --hr-days <number>    HR not told by then: that is escalated       (3)
+  --nats <urls>         events are kept by these NATS servers, with
+                        JetStream; any number of services share
+                        them, each with a --data of its own, for
+                        its views. nats:// or tls://, commas between,
+                        user:password@ or token@ in front of the host;
+                        commands and queries are answered there, too  (the environment's CIM_NATS)
+  --nats-creds <file>   a JWT and its nkey, as nsc makes it
+  --nats-ca <file>      who has signed the servers' certificates
+  --nats-prefix <name>  before all subjects and names of streams     (none)
   --log-level <level>   trace, debug, info, warn, error or silent    (warn)
   --help                shows this`
 
@@ -40,7 +52,7 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent']
 
 /**
  * @param args without the program's name
- * @param environment for the token and HR's URL, which other users of the machine could read off a command line
+ * @param environment for the token and the URLs, which other users of the machine could read off a command line
  * @returns the options, or `help` when that was asked for
  * @throws {CommandLineError} when an option is unknown or its value out of range
  */
@@ -66,6 +78,7 @@ export function parseServiceOptions(
     logLevel,
     hrUrl: checkHRUrl(values['hr-url'], environment.CIM_HR_URL),
     hrDays: checkDays(values['hr-days'] ?? '3'),
+    nats: parseNatsOptions(values, environment.CIM_NATS),
   }
 }
 
@@ -107,6 +120,10 @@ function parse(args: readonly string[]) {
         token: text,
         'hr-url': text,
         'hr-days': text,
+        nats: text,
+        'nats-creds': text,
+        'nats-ca': text,
+        'nats-prefix': text,
         'log-level': text,
         help: { type: 'boolean' },
       },

@@ -33,6 +33,9 @@ export function natsClientOptions(options: NatsConnectionOptions): Readonly<Reco
     // A server that is away for an hour is not a reason to give up for good.
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    // One that hangs is left within seconds.
+    pingInterval: 4000,
+    maxPingOut: 2,
     // A server that does not like our certificate may say so by silence.
     timeout: 5000,
     servers: list,
