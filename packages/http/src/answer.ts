@@ -7,6 +7,7 @@ import type { Metrics } from './metrics/metrics.ts'
 import { stoppingError } from './problems/http-errors.ts'
 import { toProblem } from './problems/problem.ts'
 import type { Reply } from './reply.ts'
+import { checkPercentEncoding } from './request/percent-encoding.ts'
 import type { Route } from './route.ts'
 
 /** Answers a request by a route. Never throws. */
@@ -32,6 +33,7 @@ export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics
       const principal = identified instanceof Promise ? await identified : identified
       const admission = gate.admit(route.path, principal)
       if (admission !== undefined) await admission
+      checkPercentEncoding(pathOf(request), 'path')
       reply = await route.handle(context, principal)
     } catch (error) {
       reply = replyTo(error, options, request.method, route.path)
@@ -42,6 +44,11 @@ export function createAnswer(options: CheckedHttpApiOptions, gate: Gate, metrics
     const headers = stopping?.aborted === true ? { ...reply.headers, ...closing } : reply.headers
     return new Response(reply.body, { status: reply.status, headers })
   }
+}
+
+function pathOf({ url }: Request): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
 }
 
 /** @returns the problem document for an error, after telling `onError` when it is a fault */

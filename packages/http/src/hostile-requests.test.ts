@@ -181,6 +181,27 @@ test('every id that a command takes finds its aggregate under its percent-encodi
   }
 })
 
+test('a path with a percent-encoding that is not UTF-8 gives 400, and means no other path', async () => {
+  await using service = await serve()
+  await service.createPerson('%ff')
+  assert.equal((await service.send('/aggregates/Person/%25ff')).status, 200)
+  for (const path of [
+    '/aggregates/Person/%ff',
+    '/aggregates/Person/%ff/events',
+    '/aggregates/Person/%25%',
+    '/aggregates/Person/%c0%af',
+    '/aggregates/Person/%ed%a0%80',
+    '/admin/processors/PersonView%401%fe',
+    '/commands/%zz',
+    '/queries/%',
+    '/%80',
+  ]) {
+    const answer = await sendRaw(service, rawGet(path))
+    assert.match(answer, /^HTTP\/1\.1 400 .*"code":"bad-request"/s, path)
+  }
+  assert.deepEqual(service.faults, [])
+})
+
 test('a moment that makes no sense gives 400 and replays nothing', async () => {
   await using service = await serve()
   await service.createPerson('a')

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { checkOptions, checkWholeNumber } from '@cim/core'
 import { getRequestListener, RequestError } from '@hono/node-server'
+import { answerBrokenRequests } from './broken-requests.ts'
 import { createHttpApi } from './http-api.ts'
 import { type HttpApiOptions, httpApiOptionNames, neverThrowing } from './http-api-options.ts'
 import { HttpRequestError, ListenError, UnprotectedAddressError } from './problems/http-errors.ts'
@@ -29,6 +30,9 @@ const timeouts = {
   keepAliveTimeout: 60_000,
   connectionsCheckingInterval: 2_000,
 }
+
+/** A request without `Host` is refused like any other that makes no URL, with a problem document. */
+const settings = { ...timeouts, requireHostHeader: false }
 
 /** How often connections that have become idle are closed while stopping, in milliseconds. */
 const closeIdleEveryMs = 20
@@ -58,7 +62,8 @@ export class HttpServer implements AsyncDisposable {
     this.#port = checkWholeNumber('HttpServer', 'port', port, { least: 0, most: 65_535 })
     this.#stopTimeoutMs = checkWholeNumber('HttpServer', 'stopTimeoutMs', stopTimeoutMs, { least: 0 })
     const api = createHttpApi({ ...apiOptions, stopping: this.#stopping.signal })
-    this.#server = createServer(timeouts, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
+    this.#server = createServer(settings, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
+    answerBrokenRequests(this.#server)
     // For instance no file descriptor left for a connection. The others go on.
     const onError = neverThrowing(options.onError)
     this.#server.on('error', (error) => {

@@ -31,6 +31,7 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['unknown-view-build', { status: 404, title: 'There is no such build of the view.' }],
   ['unknown-processor', { status: 404, title: 'There is no such processor.' }],
   ['method-not-allowed', { status: 405, title: 'This path does not take that method.' }],
+  ['request-timeout', { status: 408, title: 'The request took too long.' }],
   ['concurrency', { status: 409, title: 'Others kept changing the aggregate. Send the command again.' }],
   ['command-id-reused', { status: 409, title: 'The idempotency key was used for another command.' }],
   ['view-promoted', { status: 409, title: 'Another build of the view was promoted meanwhile.' }],
@@ -40,6 +41,8 @@ export const problemKinds: ReadonlyMap<string, ProblemKind> = new Map<string, Pr
   ['body-too-large', { status: 413, title: 'The body is too large.' }],
   ['payload-too-large', { status: 413, title: 'The content is larger than the event store accepts.' }],
   ['unsupported-media-type', { status: 415, title: 'Only application/json is accepted.' }],
+  ['expectation-failed', { status: 417, title: 'The expectation cannot be met.' }],
+  ['headers-too-large', { status: 431, title: 'The headers are too large.' }],
   ['client-gone', { status: 499, title: 'The client has left.' }],
   ['internal', { status: 500, title: 'Something went wrong.', detail: 'The cause is in the log, under this errorId.' }],
   [

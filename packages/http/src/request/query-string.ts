@@ -1,7 +1,7 @@
 /** Reads the parameters in a request's query string. */
 
 import { escapePointer, ValidationError } from '@cim/core'
-import { HttpRequestError } from '../problems/http-errors.ts'
+import { checkPercentEncoding } from './percent-encoding.ts'
 
 /** The parameters of one request. */
 export class QueryString {
@@ -18,7 +18,7 @@ export class QueryString {
     const start = url.indexOf('?')
     if (start === -1) return
     const search = url.slice(start + 1)
-    checkEncoding(search)
+    checkPercentEncoding(search, 'query string')
     for (const [name, value] of new URLSearchParams(search)) {
       const values = this.#values.get(name)
       if (values === undefined) this.#values.set(name, [value])
@@ -82,17 +82,4 @@ export class QueryString {
 
 function pointerTo(name: string): string {
   return `/${escapePointer(name)}`
-}
-
-function checkEncoding(search: string): void {
-  if (!search.includes('%')) return
-  try {
-    decodeURIComponent(search)
-  } catch (cause) {
-    throw new HttpRequestError(
-      'bad-request',
-      'The query string holds a percent-encoding that is not UTF-8. Write a percent sign as %25.',
-      { cause },
-    )
-  }
 }
