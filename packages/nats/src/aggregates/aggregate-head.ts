@@ -16,6 +16,8 @@ export class AggregateHead {
   readonly subjects: AggregateSubjects
   #version = 0
   #guard = 0
+  /** The type of the event with that version, undefined when it is not known or `#proof` is newer. */
+  #newestType: string | undefined
   #proof: string | undefined
   #commands: Map<string, KnownCommand> | undefined
   #hasOutcomes: boolean
@@ -41,7 +43,7 @@ export class AggregateHead {
 
   /** A subject that any replica has which is as new as this: the newest that is known. */
   get proof(): string | undefined {
-    return this.#proof
+    return this.#newestType === undefined ? this.#proof : this.subjects.event(this.#newestType, this.#version)
   }
 
   /** True when every command that made events is known. */
@@ -87,7 +89,7 @@ export class AggregateHead {
     if (version <= this.#version) return
     this.#version = version
     this.#guard = 0
-    this.#proof = this.subjects.eventAt(version)
+    this.#prove(this.subjects.eventAt(version))
     this.#commands = undefined
     this.#hasOutcomes = false
   }
@@ -112,7 +114,7 @@ export class AggregateHead {
     // Events that were taken meanwhile have moved on to another slot.
     if (slot !== this.#version + 1 || sequence <= this.#guard) return
     this.#guard = sequence
-    this.#proof = subject
+    this.#prove(subject)
     this.#hasOutcomes = false
   }
 
@@ -121,14 +123,19 @@ export class AggregateHead {
     this.#commands?.set(record.commandId, { record, firstVersion: 0 })
     if (slot !== this.#version + 1) return
     this.#guard = sequence
+    this.#prove(subject)
+  }
+
+  #prove(subject: string): void {
     this.#proof = subject
+    this.#newestType = undefined
   }
 
   #take({ envelope, fingerprint }: StoredEvent): void {
     const { sequence: version, position, timestamp, metadata, eventType } = envelope
     this.#version = version
     this.#guard = 0
-    this.#proof = this.subjects.event(eventType, version)
+    this.#newestType = eventType
     const { commandId } = metadata
     if (this.#commands === undefined || commandId === undefined || fingerprint === undefined) return
     const firstVersion = this.#commands.get(commandId)?.firstVersion ?? version

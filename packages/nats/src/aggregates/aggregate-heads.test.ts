@@ -100,6 +100,18 @@ describe('the heads in memory', () => {
     assert.deepEqual([heads.get('a'), heads.get('c'), heads.get('big')], [undefined, undefined, undefined])
   })
 
+  test('stay within their bound however they are used, and keep those that are used again and again', () => {
+    const heads = new AggregateHeads(100)
+    const often = headAt(1)
+    heads.keep('often', often)
+    for (let number = 0; number < 1000; number++) {
+      heads.keep(`${number}`, headAt(1))
+      if (number % 10 === 0) assert.equal(heads.get('often'), often)
+    }
+    const left = Array.from({ length: 1000 }, (_, number) => `${number}`).filter((key) => heads.get(key) !== undefined)
+    assert.deepEqual([left.length, left.at(-1)], [49, '999'])
+  })
+
   test('count what grows', () => {
     const heads = new AggregateHeads(6)
     const growing = headAt(1)

@@ -3,24 +3,20 @@
 import type { AggregateHead } from './aggregate-head.ts'
 
 interface Entry {
-  readonly key: string
   head: AggregateHead
   weight: number
-  /** The one that was used right before this one. */
-  older: Entry | undefined
-  newer: Entry | undefined
+  /** Since it went to the end. */
+  isUsed: boolean
 }
 
 /**
- * Gives up those that were not used for the longest time. They are linked in the order of their use: moving an entry to the
- * end of the map, at each append, costs several times as much.
+ * Gives up those that were not used for long. One that was used is marked, and goes to the end when its turn to be given up
+ * comes: to move it at each use would cost more than all else about it.
  */
 export class AggregateHeads {
   readonly #entries = new Map<string, Entry>()
   readonly #maxWeight: number
   #weight = 0
-  #oldest: Entry | undefined
-  #newest: Entry | undefined
 
   /** @param maxWeight how many aggregates and commands to remember, counted together */
   constructor(maxWeight: number) {
@@ -31,60 +27,43 @@ export class AggregateHeads {
   get(key: string): AggregateHead | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    this.#use(entry)
+    entry.isUsed = true
     return entry.head
   }
 
   clear(): void {
     this.#entries.clear()
     this.#weight = 0
-    this.#oldest = undefined
-    this.#newest = undefined
   }
 
   /** Remembers a head, or that one has grown. Of two for one aggregate the newer stays. */
   keep(key: string, head: AggregateHead): void {
     let entry = this.#entries.get(key)
     if (entry === undefined) {
-      entry = { key, head, weight: 0, older: undefined, newer: undefined }
+      entry = { head, weight: 0, isUsed: false }
       this.#entries.set(key, entry)
-      this.#append(entry)
     } else {
       if (entry.head !== head && isNewer(entry.head, head)) return
-      this.#use(entry)
+      entry.isUsed = true
     }
     entry.head = head
     this.#weight -= entry.weight
     entry.weight = head.weight
     this.#weight += entry.weight
-    while (this.#weight > this.#maxWeight && this.#oldest !== undefined) this.#remove(this.#oldest)
+    if (this.#weight > this.#maxWeight) this.#makeRoom(entry)
   }
 
-  #use(entry: Entry): void {
-    if (entry === this.#newest) return
-    this.#unlink(entry)
-    this.#append(entry)
-  }
-
-  #remove(entry: Entry): void {
-    this.#entries.delete(entry.key)
-    this.#weight -= entry.weight
-    this.#unlink(entry)
-  }
-
-  #append(entry: Entry): void {
-    entry.older = this.#newest
-    entry.newer = undefined
-    if (this.#newest === undefined) this.#oldest = entry
-    else this.#newest.newer = entry
-    this.#newest = entry
-  }
-
-  #unlink({ older, newer }: Entry): void {
-    if (older === undefined) this.#oldest = newer
-    else older.newer = newer
-    if (newer === undefined) this.#newest = older
-    else newer.older = older
+  /** Gives up the one that was kept just now last. */
+  #makeRoom(kept: Entry): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#weight <= this.#maxWeight) return
+      this.#entries.delete(key)
+      if ((entry.isUsed || entry === kept) && this.#entries.size > 0) {
+        entry.isUsed = false
+        // The loop comes to it again behind all others.
+        this.#entries.set(key, entry)
+      } else this.#weight -= entry.weight
+    }
   }
 }
 

@@ -39,6 +39,8 @@ export interface EventAppenderParts {
 /** An append on its way. */
 interface Append {
   readonly aggregate: AggregateRef
+  /** Names the aggregate in maps. */
+  readonly key: string
   readonly prepared: readonly PreparedEvent[]
   readonly options: AppendOptions
   /** The version at which a message was sent of which it is not known whether it was stored. */
@@ -56,8 +58,9 @@ export class EventAppender {
 
   /** Appends as the port says, and settles what is unknown after a lost answer by what is stored. */
   append(aggregate: AggregateRef, prepared: readonly PreparedEvent[], options: AppendOptions): Promise<AppendResult> {
-    const append: Append = { aggregate, prepared, options, unknownAt: undefined }
-    return this.#queue.run(keyOf(aggregate), () => this.#append(append))
+    const key = keyOf(aggregate)
+    const append: Append = { aggregate, key, prepared, options, unknownAt: undefined }
+    return this.#queue.run(key, () => this.#append(append))
   }
 
   /** One function from the call to the answer: each promise between them would be felt. */
@@ -88,7 +91,7 @@ export class EventAppender {
         if (outcome.kind === 'stored') {
           const events = storedEvents(append, version, timestamp, outcome.sequence)
           head.takeOwnEvents(events)
-          loader.keep(aggregate, head)
+          loader.keep(append.key, head)
           stored(outcome.sequence)
           return resultOf(events, false)
         }
@@ -108,10 +111,10 @@ export class EventAppender {
   }
 
   /** @returns a head in memory on which the append can be judged */
-  #knownHead({ aggregate, options }: Append): AggregateHead | undefined {
+  #knownHead({ aggregate, key, options }: Append): AggregateHead | undefined {
     const { loader, prefix } = this.#parts
     const { expectedVersion, command } = options
-    const head = loader.find(aggregate)
+    const head = loader.find(key)
     if (head !== undefined) return command === undefined || head.isEnoughFor(command.commandId) ? head : undefined
     // Whoever creates an aggregate is right most of the time; if not, its version check fails, and then it is loaded.
     return expectedVersion === 0 ? new AggregateHead(subjectsOf(prefix, aggregate), true) : undefined
@@ -191,7 +194,7 @@ export class EventAppender {
         const { reason } = record
         const kept = reason === undefined ? record : { ...record, reason: Object.freeze({ ...reason }) }
         head.takeOwnOutcome(Object.freeze({ ...kept }), subject, outcome.sequence, slot)
-        loader.keep(aggregate, head)
+        loader.keep(keyOf(aggregate), head)
         return head.findCommand(record.commandId) ?? { record, firstVersion: 0 }
       }
       const cause = outcome.kind === 'unknown' ? outcome.cause : 'another append is under way'

@@ -6,7 +6,7 @@ import { AggregateSubjects, parseEventSubject } from '../messages/event-subject.
 import type { LeaderApi } from '../server/leader-api.ts'
 import type { Patience } from '../server/patience.ts'
 import type { AggregateReader } from './aggregate-reader.ts'
-import type { HeadLoader } from './head-loader.ts'
+import { type HeadLoader, keyOf } from './head-loader.ts'
 
 /** What {@link EventLoader} works with. */
 export interface EventLoaderParts {
@@ -39,7 +39,7 @@ export class EventLoader {
     const { fromVersion: from, toVersion, limit } = options
     const to = Math.min(toVersion, from + limit - 1)
     if (subjects === undefined || to < from) return []
-    const head = this.#parts.loader.find(aggregate)
+    const head = this.#parts.loader.find(keyOf(aggregate))
     const known = head?.version ?? 0
     const isOpen = to > known
     const isLimited = limit !== everything
@@ -68,7 +68,7 @@ export class EventLoader {
     const { loader, reader } = this.#parts
     if (from === 1 && to >= everything) {
       const { head, events } = await patience.during('loading an aggregate', () => loader.readWhole(subjects, known))
-      if (events.length > 0) loader.keep(aggregate, head)
+      if (events.length > 0) loader.keep(keyOf(aggregate), head)
       return [...events]
     }
     const mostBytes = isLimited ? mostBytesAtOnce : everything
@@ -87,10 +87,10 @@ export class EventLoader {
     const { loader } = this.#parts
     const last = events.at(-1)?.envelope.sequence ?? 0
     if (last === 0) return
-    const head = loader.find(aggregate) ?? loader.create(subjects)
+    const head = loader.find(keyOf(aggregate)) ?? loader.create(subjects)
     if (last <= head.version) return
     if ((events[0]?.envelope.sequence ?? 1) <= head.version + 1) head.takeEvents(events)
     else head.skipTo(last)
-    loader.keep(aggregate, head)
+    loader.keep(keyOf(aggregate), head)
   }
 }

@@ -34,8 +34,8 @@ export class HeadLoader {
   }
 
   /** Remembers a head, or that it has grown. */
-  keep(aggregate: AggregateRef, head: AggregateHead): void {
-    this.#parts.heads.keep(keyOf(aggregate), head)
+  keep(key: string, head: AggregateHead): void {
+    this.#parts.heads.keep(key, head)
   }
 
   /** Forgets all: what the servers have is to be asked for again. */
@@ -48,8 +48,9 @@ export class HeadLoader {
     return new AggregateHead(subjects, false)
   }
 
-  find(aggregate: AggregateRef): AggregateHead | undefined {
-    return this.#parts.heads.get(keyOf(aggregate))
+  /** @param key that of {@link keyOf}, as everywhere here: its hash is computed once when it is made once */
+  find(key: string): AggregateHead | undefined {
+    return this.#parts.heads.get(key)
   }
 
   /**
@@ -62,15 +63,16 @@ export class HeadLoader {
     commandId: string | undefined,
     patience: Patience,
   ): Promise<AggregateHead> {
-    let head = this.find(aggregate)
+    const key = keyOf(aggregate)
+    let head = this.find(key)
     if (head === undefined || (commandId !== undefined && !head.hasCommands)) {
       const known = head?.version ?? 0
       head = (await patience.during('loading an aggregate', () => this.readWhole(subjects, known))).head
-      this.keep(aggregate, head)
+      this.keep(key, head)
     }
     if (commandId !== undefined && !head.isEnoughFor(commandId)) {
       await this.#loadOutcomes(head, commandId, patience)
-      this.keep(aggregate, head)
+      this.keep(key, head)
     }
     return head
   }
@@ -129,7 +131,7 @@ export class HeadLoader {
       head.takeEvents(await patience.during('loading events', () => reader.range(subjects, range)))
     }
     const isChanged = head.version > version || head.guard > guard
-    if (isChanged) this.keep(aggregate, head)
+    if (isChanged) this.keep(keyOf(aggregate), head)
     return isChanged
   }
 

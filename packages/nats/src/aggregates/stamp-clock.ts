@@ -13,6 +13,8 @@ export class StampClock {
   readonly #toIso: (time: number) => string = createIsoFormatter()
   /** The newest that is stored. */
   #newest = 0
+  /** The text that was seen last: most appends share theirs with the one before. */
+  #seen = ''
   /** The newest that was given out and may yet be stored. */
   #given = 0
   #underWay = 0
@@ -45,6 +47,8 @@ export class StampClock {
 
   /** @param timestamp of an event that is stored */
   saw(timestamp: string): void {
+    if (timestamp === this.#seen) return
+    this.#seen = timestamp
     const time = Date.parse(timestamp)
     if (time > this.#newest) this.#newest = time
   }

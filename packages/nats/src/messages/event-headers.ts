@@ -7,23 +7,19 @@ import { encodeHeader } from '../wire/wire-message.ts'
 /**
  * As every wire form has them, but for `Nats-Msg-Id`: an event id may come again in another aggregate, and the server
  * would drop it there.
+ * @returns lines as {@link EncodedHeaders.add} takes them
  * @see the mission's heading "Event Publishing"
  */
 export function eventHeaders(
   { aggregateType, aggregateId }: AggregateRef,
-  { eventType, metadata }: PreparedEvent,
-): readonly (readonly [string, string])[] {
-  const headers: [string, string][] = [
-    ['X-Event-Type', eventType],
-    ['X-Aggregate-Type', aggregateType],
-    ['X-Aggregate-ID', encodeHeader(aggregateId)],
-  ]
-  const { correlationId, causationId } = metadata
-  if (correlationId !== undefined) {
-    headers.push(['X-Correlation-ID', encodeHeader(withPrefixKept(correlationId, 'correlation:'))])
-  }
-  if (causationId !== undefined) {
-    headers.push(['X-Causation-ID', encodeHeader(withPrefixKept(causationId, 'causation:'))])
-  }
-  return headers
+  { eventType, metadata: { correlationId, causationId } }: PreparedEvent,
+): string {
+  const lines = `X-Event-Type: ${eventType}\r\nX-Aggregate-Type: ${aggregateType}\r\nX-Aggregate-ID: ${encodeHeader(aggregateId)}\r\n`
+  const correlation =
+    correlationId === undefined
+      ? ''
+      : `X-Correlation-ID: ${encodeHeader(withPrefixKept(correlationId, 'correlation:'))}\r\n`
+  const causation =
+    causationId === undefined ? '' : `X-Causation-ID: ${encodeHeader(withPrefixKept(causationId, 'causation:'))}\r\n`
+  return lines + correlation + causation
 }

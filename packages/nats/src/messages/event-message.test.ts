@@ -35,7 +35,9 @@ function messageOf(id: string) {
   const event = prepared(id)
   const subject = AggregateSubjects.of('shop.', aggregateOf(id))?.event('Noted', 7) ?? ''
   const body = encodeEvent(aggregateOf(id), event, 7, '2026-01-01T00:00:00.000Z', { commandId: id, fingerprint: 9 })
-  return { event, subject, data: Buffer.from(body), headers: Object.fromEntries(eventHeaders(aggregateOf(id), event)) }
+  const lines = eventHeaders(aggregateOf(id), event).split('\r\n').slice(0, -1)
+  const headers: Record<string, string> = Object.fromEntries(lines.map((line) => line.split(': ')))
+  return { event, subject, data: Buffer.from(body), headers }
 }
 
 test('an event comes back as it was, with its place in the stream as its position', () => {

@@ -72,11 +72,14 @@ export function encodeEvent(
 
 function encodeMetadata(metadata: EventMetadata): string {
   let text = ''
+  let [id, json]: [string | undefined, string] = [undefined, '']
   for (const [name, field, prefix] of metadataFields) {
     const value = metadata[name]
     if (value === undefined) continue
     const kept = prefix === undefined ? value : withPrefixKept(value, prefix)
-    text += `${text === '' ? '' : ','}"${field}":${JSON.stringify(kept)}`
+    // Correlation, causation and command are one id for the events of a root command.
+    if (kept !== id) [id, json] = [kept, JSON.stringify(kept)]
+    text += `${text === '' ? '"' : ',"'}${field}":${json}`
   }
   return `{${text}}`
 }

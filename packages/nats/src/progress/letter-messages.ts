@@ -12,7 +12,7 @@ interface Parted {
 
 const partedPattern = /^\{"parts":\d+\}$/
 /** What `nats kv` takes for a key that was deleted. */
-const deleted = [['KV-Operation', 'DEL']] as const
+const deleted = 'KV-Operation: DEL\r\n'
 
 /** @param mostBytes that a message may have */
 export function encodeLetter(

@@ -16,6 +16,11 @@ export class EncodedHeaders {
     this.#text += `${name}: ${value}\r\n`
   }
 
+  /** @param lines whole ones, each as {@link set} would write it */
+  add(lines: string): void {
+    this.#text += lines
+  }
+
   /** All that a publish of the client asks its headers for. */
   encode(): Uint8Array {
     return Buffer.from(`${this.#text}\r\n`, 'latin1')

@@ -13,7 +13,8 @@ export interface NewMessage {
   readonly slot?: string
   /** The newest message that the writer knows in its slot; 0 for none. */
   readonly newest?: number
-  readonly headers?: readonly (readonly [string, string])[]
+  /** Lines as {@link EncodedHeaders.add} takes them. */
+  readonly headers?: string
 }
 
 /**
@@ -89,27 +90,28 @@ export class Publisher {
   }
 
   #send({ subject, body }: NewMessage, headers: EncodedHeaders): Promise<PublishOutcome> {
-    return new Promise((resolve, reject) => {
-      const receive = (reply: Msg): boolean => {
-        try {
-          resolve(readAcknowledgment(reply))
-        } catch (error) {
-          reject(error)
-        }
-        return true
+    // Whoever waits for the answer holds nothing of the message meanwhile: there may be thousands.
+    const { promise, resolve, reject } = Promise.withResolvers<PublishOutcome>()
+    const receive = (reply: Msg): boolean => {
+      try {
+        resolve(readAcknowledgment(reply))
+      } catch (error) {
+        reject(error)
       }
-      this.#inbox.send({ subject, payload: body, headers }, receive, (cause) => resolve({ kind: 'unknown', cause }))
-    })
+      return true
+    }
+    this.#inbox.send({ subject, payload: body, headers }, receive, (cause) => resolve({ kind: 'unknown', cause }))
+    return promise
   }
 }
 
-function headersOf({ slot, newest = 0, headers: more = [] }: NewMessage): EncodedHeaders {
+function headersOf({ slot, newest = 0, headers: more }: NewMessage): EncodedHeaders {
   const result = new EncodedHeaders()
   if (slot !== undefined) {
     result.set('Nats-Expected-Last-Subject-Sequence', String(newest))
     result.set('Nats-Expected-Last-Subject-Sequence-Subject', slot)
   }
-  for (const [name, value] of more) result.set(name, value)
+  if (more !== undefined) result.add(more)
   return result
 }
 
