@@ -13,6 +13,9 @@ export type {
   Violation,
   ViolationKind,
 } from './linearizability/history.ts'
+export { eventProcessingConformance } from './processing/event-processing-conformance.ts'
+export type { OpenPlace, ProcessingPlace, ProcessStores } from './processing/processing-place.ts'
+export { sagaConformance } from './processing/saga-conformance.ts'
 export { progressStoreConformance } from './progress-store/progress-store-conformance.ts'
 // Scenarios
 export {

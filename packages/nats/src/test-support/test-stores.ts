@@ -56,12 +56,16 @@ export function ownBucket(options: JetStreamProgressStoreOptions): JetStreamProg
 export async function openTestProgress(options: JetStreamProgressStoreOptions): Promise<TestStore<ProgressStore>> {
   const own = ownBucket(options)
   const open = (): Promise<JetStreamProgressStore> => JetStreamProgressStore.open(own)
-  return { store: await open(), reopen: open, dispose: () => deleteNamed(own.servers, [`KV_${own.bucket}`]) }
+  return { store: await open(), reopen: open, dispose: () => deleteBucket(own) }
 }
 
 /** Makes room on the server for the next test. */
 export function deleteStreams({ servers, streamName = '' }: JetStreamEventStoreOptions): Promise<void> {
   return deleteNamed(servers, [streamName, `${streamName}-snapshots`])
+}
+
+export function deleteBucket({ servers, bucket }: JetStreamProgressStoreOptions): Promise<void> {
+  return deleteNamed(servers, [`KV_${bucket}`])
 }
 
 async function deleteNamed(servers: JetStreamEventStoreOptions['servers'], names: readonly string[]): Promise<void> {
