@@ -32,8 +32,8 @@ export interface Settings {
   readonly natsRounds: number
   /** Appends that one process has under way over NATS. */
   readonly natsInFlight: readonly number[]
-  /** As `eventsPerRun`, over NATS. */
-  readonly natsEventsPerRun: { readonly alone: number; readonly crowd: number }
+  /** As `eventsPerRun`, over NATS; `synced` for many that are each synced to disk. */
+  readonly natsEventsPerRun: { readonly alone: number; readonly crowd: number; readonly synced: number }
   readonly natsLoads: number
   /** Of a stream that is consumed. */
   readonly natsBacklogEvents: number
@@ -61,7 +61,7 @@ const full: Settings = {
   peerEvents: 10_000,
   natsRounds: 3,
   natsInFlight: [1, 64, 256, 1024],
-  natsEventsPerRun: { alone: 3_000, crowd: 60_000 },
+  natsEventsPerRun: { alone: 3_000, crowd: 40_000, synced: 12_000 },
   natsLoads: 3_000,
   natsBacklogEvents: 100_000,
   peerTimeoutMs: 40_000,
@@ -87,9 +87,9 @@ const quick: Settings = {
   peerEvents: 3_000,
   natsRounds: 1,
   natsInFlight: [1, 64, 1024],
-  natsEventsPerRun: { alone: 300, crowd: 5_000 },
-  natsLoads: 500,
-  natsBacklogEvents: 20_000,
+  natsEventsPerRun: { alone: 200, crowd: 5_000, synced: 1_500 },
+  natsLoads: 100,
+  natsBacklogEvents: 10_000,
   peerTimeoutMs: 10_000,
 }
 
@@ -113,7 +113,7 @@ const tiny: Settings = {
   peerEvents: 200,
   natsRounds: 1,
   natsInFlight: [1, 16],
-  natsEventsPerRun: { alone: 20, crowd: 100 },
+  natsEventsPerRun: { alone: 20, crowd: 100, synced: 50 },
   natsLoads: 20,
   natsBacklogEvents: 500,
 }

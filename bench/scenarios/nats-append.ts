@@ -39,17 +39,19 @@ acknowledgment (\`sync_interval: always\`); of three, each keeps every event. Al
   events in 59.8 s, on a machine that they do not describe.`,
   async run({ settings, folder, say }) {
     const table = new ResultTable()
+    await warmUp(folder, settings)
     for (const [name, options] of Object.entries(servers)) {
       await using running = await startNatsServers({ ...options, folder })
       table.note(`nats-server ${running.version}.`)
-      const append = (way: typeof appendThroughStore, inFlight: number) => () =>
-        withNatsStream(running, (stream) => way(stream, inFlight, settings))
       for (const inFlight of settings.natsInFlight) {
         const row = `${name}, ${inFlight} in flight`
         say(row)
+        const { alone, crowd, synced } = settings.natsEventsPerRun
+        const events = inFlight === 1 ? alone : options.syncAlways === true ? synced : crowd
+        const load: Load = { inFlight, events, aggregates: settings.aggregates }
         const { cim, raw } = await inRounds(settings.natsRounds, {
-          cim: append(appendThroughStore, inFlight),
-          raw: append(appendRaw, inFlight),
+          cim: () => withNatsStream(running, (stream) => appendThroughStore(stream, load)),
+          raw: () => withNatsStream(running, (stream) => appendRaw(stream, load)),
         })
         table.add(row, 'CIM', '/s', pick(cim, 'perSecond'))
         table.add(row, 'raw', '/s', pick(raw, 'perSecond'))
@@ -65,33 +67,40 @@ acknowledgment (\`sync_interval: always\`); of three, each keeps every event. Al
   },
 }
 
-async function appendThroughStore(stream: NatsStream, inFlight: number, settings: Settings) {
+interface Load {
+  readonly inFlight: number
+  readonly events: number
+  readonly aggregates: number
+}
+
+/** Code is compiled before anything is measured. */
+async function warmUp(folder: string, { aggregates, warmUpEvents: events }: Settings): Promise<void> {
+  await using servers = await startNatsServers({ count: 1, folder })
+  for (const append of [appendThroughStore, appendRaw]) {
+    await withNatsStream(servers, (stream) => append(stream, { inFlight: 64, events, aggregates }))
+  }
+}
+
+async function appendThroughStore(stream: NatsStream, { inFlight, events, aggregates }: Load) {
   await using store = await openNatsStore(stream)
-  const persons = new Persons(settings.aggregates)
-  const append = (events: number) =>
-    closedLoop(inFlight, events, (caller) => persons.appendOne(store, caller, inFlight))
-  await append(warmUpEvents(inFlight, settings))
-  const events = eventsOf(inFlight, settings)
+  const persons = new Persons(aggregates)
+  const append = (count: number) => closedLoop(inFlight, count, (caller) => persons.appendOne(store, caller, inFlight))
+  await append(firstEvents(events))
   const cpu = process.cpuUsage()
   const { perSecond, p50Ms, p99Ms } = await append(events)
   return { perSecond, cpuMicros: process.cpuUsage(cpu).user / events, p50Ms, p99Ms }
 }
 
-async function appendRaw(stream: NatsStream, inFlight: number, settings: Settings) {
+async function appendRaw(stream: NatsStream, { inFlight, events, aggregates }: Load) {
   await using log = await RawNatsLog.open(stream)
-  const persons = new Persons(settings.aggregates)
-  await log.append(persons, inFlight, warmUpEvents(inFlight, settings))
-  const events = eventsOf(inFlight, settings)
+  const persons = new Persons(aggregates)
+  await log.append(persons, inFlight, firstEvents(events))
   const cpu = process.cpuUsage()
   const perSecond = await log.append(persons, inFlight, events)
   return { perSecond, cpuMicros: process.cpuUsage(cpu).user / events, p50Ms: 0, p99Ms: 0 }
 }
 
-function eventsOf(inFlight: number, { natsEventsPerRun: { alone, crowd } }: Settings): number {
-  return inFlight === 1 ? alone : crowd
-}
-
-/** A new stream and a new connection are slow for a moment. */
-function warmUpEvents(inFlight: number, settings: Settings): number {
-  return Math.ceil(eventsOf(inFlight, settings) / 5)
+/** A new stream and a new connection are slow for a moment: so many events are appended before any is measured. */
+function firstEvents(events: number): number {
+  return Math.ceil(events / 5)
 }
