@@ -33,11 +33,13 @@ function textOf(cell: Cell | undefined, failures: string[]): string {
     if (!failures.includes(cell.failure)) failures.push(cell.failure)
     return `no result ${footnote(failures.indexOf(cell.failure))}`
   }
-  const value = format(median(cell.runs), cell.unit)
-  const least = format(Math.min(...cell.runs), cell.unit)
-  const greatest = format(Math.max(...cell.runs), cell.unit)
-  const spread = least === greatest ? '' : ` (${least}–${greatest})`
-  return `${value}${spread}${mark(cell)}`
+  return `${formatRuns(cell.runs, cell.unit)}${mark(cell)}`
+}
+
+/** @returns the median, and in brackets the least and the greatest value where they differ */
+export function formatRuns(runs: readonly number[], unit: Unit): string {
+  const [least, greatest] = [format(Math.min(...runs), unit), format(Math.max(...runs), unit)]
+  return `${format(median(runs), unit)}${least === greatest ? '' : ` (${least}–${greatest})`}`
 }
 
 function footnote(index: number): string {
@@ -71,7 +73,8 @@ function format(value: number, unit: Unit): string {
   return value >= 10 ? value.toFixed(1) : value.toPrecision(2)
 }
 
-function alignColumns(lines: readonly (readonly string[])[]): string {
+/** @returns a Markdown table whose columns stand below each other, all but the first one on the right */
+export function alignColumns(lines: readonly (readonly string[])[]): string {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(3, ...lines.map((line) => line[column]?.length ?? 0)))
   const [header = '', ...body] = lines.map((line) => {
     const cells = line.map((cell, column) =>
