@@ -51,7 +51,13 @@ describe('/admin/views', () => {
       assert.deepEqual([answer.status, memberOf(answer, 'code')], [404, 'unknown-view-build'])
     }
     assert.equal((await post(service, `${path}/rollback`)).status, 404)
-    for (const body of [{ sampleSize: 'all' }, { sample: 1 }]) {
+    for (const body of [
+      { sampleSize: 'all' },
+      { sampleSize: 0 },
+      { sampleSize: 100_001 },
+      { sampleSize: 1.5 },
+      { sample: 1 },
+    ]) {
       assert.equal((await post(service, `${path}/builds/PersonView@1/compare`, body)).status, 400)
     }
   })

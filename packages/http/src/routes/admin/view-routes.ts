@@ -1,6 +1,6 @@
 /** `/admin/views`: the builds of every view, to build one anew, compare, promote, roll back and drop it. */
 
-import type { Application, ViewBuild } from '@cim/core'
+import { type Application, ValidationError, type ViewBuild } from '@cim/core'
 import type { Context } from 'hono'
 import { jsonReply, type Reply } from '../../reply.ts'
 import { type FieldType, type JsonObject, readJsonObject } from '../../request/json-object.ts'
@@ -9,6 +9,8 @@ import type { Route } from '../../route.ts'
 import { untilLeftOrStopping } from '../until-left-or-stopping.ts'
 
 const noStore = { 'cache-control': 'no-store' }
+const subject = 'request about the builds of a view'
+const largestSample = 100_000
 
 /**
  * @param application whose views are built
@@ -42,10 +44,9 @@ export function viewRoutes({ viewBuilds }: Application, stopping: AbortSignal | 
       untilLeftOrStopping(context, stopping, async (signal) => ({ key: await viewBuilds.rollback(view, { signal }) })),
     ),
     action('/admin/views/:view/builds/:build/compare', { sampleSize: 'number' }, ({ view, build, body, context }) =>
-      untilLeftOrStopping(context, stopping, (signal) => {
-        const size = body.sampleSize === undefined ? undefined : { sampleSize: body.sampleSize as number }
-        return viewBuilds.compare(view, build, { ...size, signal })
-      }),
+      untilLeftOrStopping(context, stopping, (signal) =>
+        viewBuilds.compare(view, build, { ...sampleSizeIn(body), signal }),
+      ),
     ),
     action('/admin/views/:view/builds/:build/promote', {}, ({ view, build, context }) =>
       untilLeftOrStopping(context, stopping, async (signal) => {
@@ -76,11 +77,19 @@ function action(
     method: 'POST',
     path,
     async handle(context): Promise<Reply> {
-      const body = await readJsonObject(context, 'request about the builds of a view', fields)
+      const body = await readJsonObject(context, subject, fields)
       const [view = '', build = ''] = [context.req.param('view'), context.req.param('build')]
       return jsonReply(200, await act({ view, build, body, context }), noStore)
     },
   }
+}
+
+/** @throws {ValidationError} when it is no whole number, or out of range */
+function sampleSizeIn({ sampleSize: size }: JsonObject): { readonly sampleSize?: number } {
+  if (size === undefined) return {}
+  if (Number.isInteger(size) && Number(size) >= 1 && Number(size) <= largestSample) return { sampleSize: Number(size) }
+  const message = `must be a whole number from 1 to ${largestSample}, got ${size}`
+  throw new ValidationError(subject, [{ pointer: '/sampleSize', message }])
 }
 
 /** How the processor is doing in short; the whole of it is under `/admin/processors`. */
