@@ -4,10 +4,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import {
   type Application,
+  type ApplicationOptions,
   type FindOptions,
   type FoundRow,
   MemoryViewStore,
-  type ProjectionDefinition,
+  type ViewDefinition,
   type ViewRow,
   type ViewStore,
   waitForPosition,
@@ -26,18 +27,35 @@ const rowsPerRead = 10_000
 export async function assertViewsEqualReplay(dataFolder: string, empty: readonly string[] = []): Promise<void> {
   await using eventStore = new SqliteEventStore({ path: join(dataFolder, 'events.sqlite') })
   await using keptStore = new SqliteViewStore({ path: join(dataFolder, 'views.sqlite') })
+  await assertAllEqualReplay({ eventStore }, [keptStore], empty)
+}
+
+/**
+ * As {@link assertViewsEqualReplay}, for services that share what they do and have views of their own.
+ * @param shared what they share
+ * @param keptStores the views of each
+ */
+export async function assertAllEqualReplay(
+  shared: Pick<ApplicationOptions, 'eventStore' | 'progressStore'>,
+  keptStores: readonly ViewStore[],
+  empty: readonly string[] = [],
+): Promise<void> {
   await using freshStore = new MemoryViewStore()
-  await using kept = createPeopleApplication({ eventStore, viewStore: keptStore })
-  await using fresh = createPeopleApplication({ eventStore, viewStore: freshStore })
-  await seeEverything(kept)
+  await using fresh = createPeopleApplication({ ...shared, viewStore: freshStore })
   await seeEverything(fresh)
-  for (const view of kept.projections) {
-    const documents = await allDocuments(keptStore, view)
-    assert.equal(documents.length === 0, empty.includes(view.viewName), `${view.viewName} has ${documents.length}`)
-    assert.deepEqual(documents, await allDocuments(freshStore, view), view.viewName)
-    for (const index of Object.keys(view.indexes)) {
-      const entries = await allEntries(keptStore, view, index)
-      assert.deepEqual(entries, await allEntries(freshStore, view, index), `${view.viewName}.${index}`)
+  for (const keptStore of keptStores) {
+    await using kept = createPeopleApplication({ ...shared, viewStore: keptStore })
+    await seeEverything(kept)
+    for (const projection of kept.projections) {
+      // Another build may have been promoted.
+      const view = await kept.viewBuilds.liveView(projection, { waitMs: 0 })
+      const documents = await allDocuments(keptStore, view)
+      assert.equal(documents.length === 0, empty.includes(view.viewName), `${view.viewName} has ${documents.length}`)
+      assert.deepEqual(documents, await allDocuments(freshStore, projection), view.viewName)
+      for (const index of Object.keys(view.indexes)) {
+        const entries = await allEntries(keptStore, view, index)
+        assert.deepEqual(entries, await allEntries(freshStore, projection, index), `${view.viewName}.${index}`)
+      }
     }
   }
 }
@@ -45,10 +63,13 @@ export async function assertViewsEqualReplay(dataFolder: string, empty: readonly
 async function seeEverything(application: Application): Promise<void> {
   await application.start()
   const consistency = { afterPosition: await application.eventStore.headPosition(), waitMs: 60_000 }
-  for (const view of application.projections) await waitForPosition(application.viewStore, view, consistency)
+  for (const projection of application.projections) {
+    const view = await application.viewBuilds.liveView(projection, { waitMs: consistency.waitMs })
+    await waitForPosition(application.viewStore, view, consistency)
+  }
 }
 
-async function allDocuments(store: ViewStore, view: ProjectionDefinition): Promise<readonly ViewRow[]> {
+async function allDocuments(store: ViewStore, view: ViewDefinition): Promise<readonly ViewRow[]> {
   const rows: ViewRow[] = []
   for (let afterId = ''; ; afterId = rows.at(-1)?.id ?? '') {
     const page = await store.list(view, { afterId, limit: rowsPerRead })
@@ -57,7 +78,7 @@ async function allDocuments(store: ViewStore, view: ProjectionDefinition): Promi
   }
 }
 
-async function allEntries(store: ViewStore, view: ProjectionDefinition, index: string): Promise<readonly unknown[]> {
+async function allEntries(store: ViewStore, view: ViewDefinition, index: string): Promise<readonly unknown[]> {
   const rows: Pick<FoundRow, 'value' | 'id'>[] = []
   let options: FindOptions = { limit: rowsPerRead }
   for (;;) {
