@@ -17,8 +17,8 @@ async function answersTo(service: Service, bytes: string): Promise<readonly stri
 }
 
 /** @returns status and code of an answer that must be a problem document */
-function problemIn(answer: string | undefined): readonly unknown[] {
-  const [head = '', body = ''] = (answer ?? '').split('\r\n\r\n')
+function problemIn(answer = 'nothing'): readonly unknown[] {
+  const [head = '', body = ''] = answer.split('\r\n\r\n')
   assert.match(head, /^content-type: application\/problem\+json$/im, answer)
   assert.match(head, /^connection: close$/im, answer)
   assert.match(head, new RegExp(`^content-length: ${Buffer.byteLength(body)}$`, 'im'), answer)

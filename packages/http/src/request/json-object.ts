@@ -45,6 +45,27 @@ export async function readJsonObject(
 }
 
 /**
+ * @param body that has been read
+ * @param name of a field whose type is `number`
+ * @param subject for messages
+ * @returns the whole number from `least` to `most`; undefined when it is not given
+ * @throws {ValidationError} when it is not whole, or out of range
+ */
+export function wholeNumberIn(
+  body: JsonObject,
+  name: string,
+  subject: string,
+  range: { readonly least: number; readonly most?: number },
+): number | undefined {
+  const value = body[name]
+  if (value === undefined) return undefined
+  const { least, most = Number.MAX_SAFE_INTEGER } = range
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
+  const message = `must be a whole number from ${least} to ${most}, got ${value}`
+  throw new ValidationError(subject, [{ pointer: `/${escapePointer(name)}`, message }])
+}
+
+/**
  * @param value what came
  * @param subject for messages
  * @param fields that may be there, and their types

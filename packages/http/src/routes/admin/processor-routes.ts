@@ -7,10 +7,11 @@ import {
   type ProcessorOverview,
   type ProcessorProgress,
   type ResetOptions,
+  ValidationError,
 } from '@cim/core'
 import type { Context } from 'hono'
 import { jsonReply, type Reply } from '../../reply.ts'
-import { readJsonObject } from '../../request/json-object.ts'
+import { readJsonObject, wholeNumberIn } from '../../request/json-object.ts'
 import { QueryString } from '../../request/query-string.ts'
 import type { Route } from '../../route.ts'
 import { untilLeftOrStopping } from '../until-left-or-stopping.ts'
@@ -50,7 +51,11 @@ export function processorRoutes(
       path: '/admin/processors/:processor/reset',
       async handle(context) {
         const fields = { position: 'number', confirm: 'string', mayRepeatEffects: 'boolean' } as const
-        const body = await readJsonObject(context, 'request to reset a reaction', fields)
+        const subject = 'request to reset a reaction'
+        const body = await readJsonObject(context, subject, fields)
+        if (wholeNumberIn(body, 'position', subject, { least: 0 }) === undefined) {
+          throw new ValidationError(subject, [{ pointer: '/position', message: 'is missing' }])
+        }
         const name = nameIn(context)
         await reactions.reset(name, body as unknown as ResetOptions)
         return jsonReply(200, toJson(await processing.show(name)), noStore)

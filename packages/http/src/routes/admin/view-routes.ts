@@ -1,16 +1,15 @@
 /** `/admin/views`: the builds of every view, to build one anew, compare, promote, roll back and drop it. */
 
-import { type Application, ValidationError, type ViewBuild } from '@cim/core'
+import type { Application, ViewBuild } from '@cim/core'
 import type { Context } from 'hono'
 import { jsonReply, type Reply } from '../../reply.ts'
-import { type FieldType, type JsonObject, readJsonObject } from '../../request/json-object.ts'
+import { type FieldType, type JsonObject, readJsonObject, wholeNumberIn } from '../../request/json-object.ts'
 import { QueryString } from '../../request/query-string.ts'
 import type { Route } from '../../route.ts'
 import { untilLeftOrStopping } from '../until-left-or-stopping.ts'
 
 const noStore = { 'cache-control': 'no-store' }
 const subject = 'request about the builds of a view'
-const largestSample = 100_000
 
 /**
  * @param application whose views are built
@@ -84,12 +83,9 @@ function action(
   }
 }
 
-/** @throws {ValidationError} when it is no whole number, or out of range */
-function sampleSizeIn({ sampleSize: size }: JsonObject): { readonly sampleSize?: number } {
-  if (size === undefined) return {}
-  if (Number.isInteger(size) && Number(size) >= 1 && Number(size) <= largestSample) return { sampleSize: Number(size) }
-  const message = `must be a whole number from 1 to ${largestSample}, got ${size}`
-  throw new ValidationError(subject, [{ pointer: '/sampleSize', message }])
+function sampleSizeIn(body: JsonObject): { readonly sampleSize?: number } {
+  const sampleSize = wholeNumberIn(body, 'sampleSize', subject, { least: 1, most: 100_000 })
+  return sampleSize === undefined ? {} : { sampleSize }
 }
 
 /** How the processor is doing in short; the whole of it is under `/admin/processors`. */
