@@ -20,6 +20,7 @@ import {
   prepareAppend,
   problemWithId,
   type ReadEventsOptions,
+  Signal,
   type SnapshotStore,
   StoreClosedError,
   type SubscribeOptions,
@@ -65,7 +66,8 @@ export class JetStreamEventStore implements EventStore {
   readonly #stream: EventStream
   readonly #logReader: LogReader
   readonly #newId: () => string
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #ended = new Signal()
+  #underWay = 0
   #closing: Promise<void> | undefined
 
   /**
@@ -134,7 +136,7 @@ export class JetStreamEventStore implements EventStore {
     this.#assertOpen()
     const { aggregateType, aggregateId } = aggregate
     const prepared = prepareAppend(aggregate, events, options, this.limits, this.#newId)
-    return await this.#finish(this.#stream.appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
+    return this.#finish(this.#stream.appender.append({ aggregateType, aggregateId }, prepared, { ...options }))
   }
 
   async loadEvents(aggregate: AggregateRef, options?: LoadEventsOptions): Promise<readonly DomainEventEnvelope[]> {
@@ -191,17 +193,20 @@ export class JetStreamEventStore implements EventStore {
 
   async #close(): Promise<void> {
     this.#watch.close()
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
+    while (this.#underWay > 0) await this.#ended.wait(this.#ended.count)
     this.#inbox.close()
     if (this.#options.connection === undefined) await this.#connection.close()
   }
 
   /** What was accepted is finished before the store closes. */
-  #finish<TResult>(work: Promise<TResult>): Promise<TResult> {
-    const forget = (): void => void this.#underWay.delete(work)
-    this.#underWay.add(work)
-    void work.then(forget, forget)
-    return work
+  async #finish<TResult>(work: Promise<TResult>): Promise<TResult> {
+    this.#underWay++
+    try {
+      return await work
+    } finally {
+      this.#underWay--
+      this.#ended.notify()
+    }
   }
 
   #newPatience(signal?: AbortSignal): Patience {

@@ -37,14 +37,21 @@ export interface EventAppenderParts {
 }
 
 /** An append on its way. */
-interface Append {
+class Append {
   readonly aggregate: AggregateRef
   /** Names the aggregate in maps. */
   readonly key: string
   readonly prepared: readonly PreparedEvent[]
   readonly options: AppendOptions
   /** The version at which a message was sent of which it is not known whether it was stored. */
-  unknownAt: number | undefined
+  unknownAt: number | undefined = undefined
+
+  constructor(aggregate: AggregateRef, prepared: readonly PreparedEvent[], options: AppendOptions) {
+    this.aggregate = aggregate
+    this.key = keyOf(aggregate)
+    this.prepared = prepared
+    this.options = options
+  }
 }
 
 /** Appends to one aggregate run one after the other, to different ones side by side. */
@@ -58,9 +65,8 @@ export class EventAppender {
 
   /** Appends as the port says, and settles what is unknown after a lost answer by what is stored. */
   append(aggregate: AggregateRef, prepared: readonly PreparedEvent[], options: AppendOptions): Promise<AppendResult> {
-    const key = keyOf(aggregate)
-    const append: Append = { aggregate, key, prepared, options, unknownAt: undefined }
-    return this.#queue.run(key, () => this.#append(append))
+    const append = new Append(aggregate, prepared, options)
+    return this.#queue.run(append.key, () => this.#append(append))
   }
 
   /** One function from the call to the answer: each promise between them would be felt. */

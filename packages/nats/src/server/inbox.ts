@@ -15,12 +15,32 @@ export class NoAnswer extends Error {
   }
 }
 
-/** What waits for replies. */
-interface Waiting {
+type Receive = (message: Msg) => boolean
+type Fail = (error: NoAnswer) => void
+
+const hearsNoMore = (): true => true
+
+/**
+ * What waits for replies. A class, and it lets go of everybody when it is done: objects that live as long as a round trip are
+ * soon made among those that are rarely collected when they are literals, and maps leave old tables behind. Each would keep
+ * thousands of appends in memory that are long over.
+ */
+class Waiting {
   /** @returns true when no more is to come */
-  readonly receive: (message: Msg) => boolean
-  readonly fail: (error: NoAnswer) => void
+  receive: Receive
+  fail: Fail
   deadline: number
+
+  constructor(receive: Receive, fail: Fail, deadline: number) {
+    this.receive = receive
+    this.fail = fail
+    this.deadline = deadline
+  }
+
+  end(): void {
+    this.receive = hearsNoMore
+    this.fail = hearsNoMore
+  }
 }
 
 /** A request to send. */
@@ -78,13 +98,13 @@ export class Inbox {
    * @param receive is told of each reply and says whether it was the last
    * @param fail is told when none comes in time, or the connection is lost; nothing follows after it
    */
-  send(request: InboxRequest, receive: (message: Msg) => boolean, fail: (error: NoAnswer) => void): void {
+  send(request: InboxRequest, receive: Receive, fail: Fail): void {
     if (!this.#isConnected) {
       fail(new NoAnswer('there is no connection to the server', false))
       return
     }
     const token = (this.#next++).toString(36)
-    this.#waiting.set(token, { receive, fail, deadline: performance.now() + this.#timeoutMs })
+    this.#waiting.set(token, new Waiting(receive, fail, performance.now() + this.#timeoutMs))
     if (this.#sweeping === undefined) {
       this.#swept = performance.now()
       this.#sweeping = setInterval(() => this.#sweep(), sweepMs)
@@ -171,11 +191,12 @@ export class Inbox {
     const token = message.subject.slice(this.#prefix.length)
     const waiting = this.#waiting.get(token)
     if (waiting === undefined) return
-    if (waiting.receive(message)) {
-      this.#waiting.delete(token)
+    if (!waiting.receive(message)) {
+      waiting.deadline = performance.now() + this.#timeoutMs
       return
     }
-    waiting.deadline = performance.now() + this.#timeoutMs
+    this.#waiting.delete(token)
+    waiting.end()
   }
 
   #sweep(): void {
