@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, test } from 'node:test'
 import { type Service, serve } from './test-support/fixture.ts'
@@ -96,4 +97,17 @@ test('what is broken behind a live stream ends with the stream when its client l
   while (!(await shown('cim_event_streams 1')));
   socket.destroy()
   while (!(await shown('cim_event_streams 0')));
+})
+
+test('a client that asks for a tunnel and is gone does no harm', limit, async () => {
+  await using service = await serve()
+  for (let round = 0; round < 100; round++) {
+    const socket = connect(Number(new URL(service.server.url).port), '127.0.0.1').on('error', () => undefined)
+    // The answer to the first request is under way when the connection is cut.
+    socket.write(`GET /metrics HTTP/1.1\r\n${host}\r\nCONNECT a:1 HTTP/1.1\r\n${host}\r\n`)
+    await once(socket, 'connect')
+    await new Promise((resolve) => setTimeout(resolve, round / 20))
+    socket.resetAndDestroy()
+  }
+  assert.equal((await service.send('/healthz')).status, 200)
 })

@@ -59,6 +59,8 @@ export function answerBrokenRequests(server: Server): void {
     else refuse(socket as Socket, toRequestError(error))
   })
   server.on('connect', (_, socket) => {
+    // From here on Node leaves the socket to whoever listens, with its errors.
+    socket.on('error', () => socket.destroy())
     const headers = { allow: 'GET, HEAD, POST' }
     const message = 'CONNECT is not taken here: this is no proxy.'
     refuse(socket as Socket, new HttpRequestError('method-not-allowed', message, { headers }))
