@@ -61,8 +61,8 @@ const full: Settings = {
   peerEvents: 10_000,
   natsRounds: 3,
   natsInFlight: [1, 64, 256, 1024],
-  natsEventsPerRun: { alone: 3_000, crowd: 40_000, synced: 12_000 },
-  natsLoads: 3_000,
+  natsEventsPerRun: { alone: 2_000, crowd: 40_000, synced: 6_000 },
+  natsLoads: 1_500,
   natsBacklogEvents: 100_000,
   peerTimeoutMs: 40_000,
 }
