@@ -46,7 +46,13 @@ export async function startNatsServers({
   const place = join(folder, `nats-${ports[0]}`)
   const children: ChildProcess[] = []
   const urls = ports.slice(0, count).map((port) => `nats://127.0.0.1:${port}`)
+  const killAll = (): void => {
+    for (const child of children) child.kill('SIGKILL')
+  }
+  // An error that nobody catches ends this process without disposing of anything.
+  process.once('exit', killAll)
   const stop = async (): Promise<void> => {
+    process.off('exit', killAll)
     await Promise.all(children.map(kill))
     rmSync(place, { recursive: true, force: true })
   }
