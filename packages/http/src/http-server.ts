@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { checkOptions, checkWholeNumber } from '@cim/core'
 import { getRequestListener, RequestError } from '@hono/node-server'
-import { answerBrokenRequests } from './broken-requests.ts'
+import { serveConnections } from './connections.ts'
 import { createHttpApi } from './http-api.ts'
 import { type HttpApiOptions, httpApiOptionNames, neverThrowing } from './http-api-options.ts'
 import { HttpRequestError, ListenError, UnprotectedAddressError } from './problems/http-errors.ts'
@@ -62,8 +62,8 @@ export class HttpServer implements AsyncDisposable {
     this.#port = checkWholeNumber('HttpServer', 'port', port, { least: 0, most: 65_535 })
     this.#stopTimeoutMs = checkWholeNumber('HttpServer', 'stopTimeoutMs', stopTimeoutMs, { least: 0 })
     const api = createHttpApi({ ...apiOptions, stopping: this.#stopping.signal })
-    this.#server = createServer(settings, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
-    answerBrokenRequests(this.#server)
+    this.#server = createServer(settings)
+    serveConnections(this.#server, getRequestListener(api.fetch, { errorHandler: refuseUnreadable }))
     // For instance no file descriptor left for a connection. The others go on.
     const onError = neverThrowing(options.onError)
     this.#server.on('error', (error) => {

@@ -58,4 +58,18 @@ describe('requests that are sent before the answers to those before them', () =>
       assert.equal(service.application.watchedQueries, 0)
     })
   }
+
+  test('may be a hundred; whoever sends more is cut off, and nothing more is done', limit, async () => {
+    await using service = await serve()
+    const waiting = get('/queries/GetPersonById?id=ada&after=9&wait=30000')
+    const body = JSON.stringify({ aggregateId: 'ada', data: { legalName: 'Ada' } })
+    const command = `POST /commands/CreatePerson HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    const patient = connectTo(service)
+    patient.write(get('/healthz').repeat(100))
+    assert.equal((await read(patient, 100)).length, 100)
+    const greedy = connectTo(service)
+    greedy.write(waiting.repeat(100) + command.repeat(10))
+    assert.deepEqual(await read(greedy, 1), [''])
+    assert.equal((await service.send('/aggregates/Person/ada')).status, 404)
+  })
 })

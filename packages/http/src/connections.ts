@@ -1,6 +1,6 @@
-/** Answers what never becomes a request: broken HTTP, headers that are too large or do not come, a tunnel. */
+/** Keeps order on connections: what is answered there, and what never becomes a request at all. */
 
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type RequestListener, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { HttpRequestError } from './problems/http-errors.ts'
 import { toProblem } from './problems/problem.ts'
@@ -14,12 +14,17 @@ interface Exchange {
 /** How long answers that come first are waited for, in milliseconds: a live stream never ends. */
 const patienceMs = 30_000
 
+/** How many requests of one connection may be under way. Nobody sends so many without waiting for an answer but to harm. */
+const maxOpenExchanges = 100
+
 /**
- * Makes problem documents of the answers that Node would give by itself. The connection is closed after each of them, as
- * nobody knows where the next request begins.
+ * Hands requests to a listener. Of the answers that Node would give by itself it makes problem documents: to broken HTTP, to
+ * headers that are too large or do not come, to a tunnel. The connection is closed after each of them, as nobody knows
+ * where the next request begins.
  * @param server before it listens
+ * @param listener answers what is a request
  */
-export function answerBrokenRequests(server: Server): void {
+export function serveConnections(server: Server, listener: RequestListener): void {
   const openExchanges = new WeakMap<Socket, Set<Exchange>>()
   const refused = new WeakSet<Socket>()
 
@@ -46,13 +51,20 @@ export function answerBrokenRequests(server: Server): void {
     })
   }
 
-  server.prependListener('request', (request, response) => {
+  server.on('request', (request, response) => {
     const { socket } = request
+    // What came together with too much else.
+    if (socket.destroyed) return
     const open = openExchanges.get(socket) ?? new Set()
     openExchanges.set(socket, open)
+    if (open.size === maxOpenExchanges) {
+      socket.destroy()
+      return
+    }
     const exchange = { request, response }
     open.add(exchange)
     response.once('close', () => open.delete(exchange))
+    listener(request, response)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE') socket.destroy()
