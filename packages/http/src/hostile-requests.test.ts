@@ -136,6 +136,16 @@ describe('names that every JavaScript object has', () => {
   })
 })
 
+test('members of JSON that stand in for methods give 400', async () => {
+  await using service = await serve()
+  const stub = '{"toString":1,"valueOf":1,"toJSON":1,"then":1,"constructor":1}'
+  for (const name of [stub, `[${stub}]`, `{"length":${stub}}`, `{"length":[${stub}]}`, `{"size":[${stub}]}`]) {
+    const { status, json } = await service.command('CreatePerson', `{"data":{"legalName":${name}}}`)
+    assert.deepEqual([status, json.code], [400, 'validation'], name)
+  }
+  assert.deepEqual(service.faults, [])
+})
+
 test('every id that a command takes finds its aggregate under its percent-encoding', async () => {
   await using service = await serve()
   const ids = [

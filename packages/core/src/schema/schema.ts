@@ -19,17 +19,36 @@ export type Outputs<TSchemas extends SchemaMap> = {
  * @param value what came
  * @param subject what the value is, for the message
  * @returns what the schema made of the value; a promise only when the schema is asynchronous
- * @throws {ValidationError} with every issue that the schema found
+ * @throws {ValidationError} with every issue that the schema found; one when it failed itself, with the cause
  */
 export function parseWith<TOutput>(
   schema: StandardSchemaV1<unknown, TOutput> | StandardSchemaV1,
   value: unknown,
   subject: string,
 ): TOutput | Promise<TOutput> {
-  const result = schema['~standard'].validate(value)
-  return result instanceof Promise
-    ? result.then((late) => outcome<TOutput>(late, subject))
-    : outcome<TOutput>(result, subject)
+  try {
+    const result = schema['~standard'].validate(value)
+    if (!(result instanceof Promise)) return outcome<TOutput>(result, subject)
+    return result.then(
+      (late) => outcome<TOutput>(late, subject),
+      (cause) => refuse(cause, subject),
+    )
+  } catch (cause) {
+    return refuse(cause, subject)
+  }
+}
+
+/** What a schema cannot even look at, it does not accept: `{"length": {"valueOf": 1}}` makes some of them fail. */
+function refuse(cause: unknown, subject: string): never {
+  if (cause instanceof ValidationError) throw cause
+  const name = cause instanceof Error ? cause.name : typeof cause
+  throw new ValidationError(
+    subject,
+    [{ pointer: '', message: `cannot be checked: the schema failed with a ${name}` }],
+    {
+      cause,
+    },
+  )
 }
 
 function outcome<TOutput>(result: StandardSchemaV1.Result<unknown>, subject: string): TOutput {

@@ -128,7 +128,7 @@ describe('POST /commands/{commandType}', () => {
   })
 
   test('an unknown command gives 404 and what is known', async () => {
-    for (const name of ['Nope', '__proto__', 'constructor', 'toString', 'Create%20Person', '%E0%A4%A']) {
+    for (const name of ['Nope', '__proto__', 'constructor', 'toString', 'Create%20Person', '%25E0%25A4%25A']) {
       const { status, json } = await service.command(name, { data: {} })
       assert.equal(status, 404)
       assert.equal(json.code, 'unknown-command')
