@@ -11,6 +11,9 @@ export interface KnownCommand {
   readonly firstVersion: number
 }
 
+/** What all heads share that have seen no command: nothing is ever put into it. */
+const noCommands: Map<string, KnownCommand> = new Map()
+
 /** Never ahead of the stream, perhaps behind it: then the version check of the next append says so. */
 export class AggregateHead {
   readonly subjects: AggregateSubjects
@@ -28,7 +31,7 @@ export class AggregateHead {
    */
   constructor(subjects: AggregateSubjects, isWhole: boolean) {
     this.subjects = subjects
-    this.#commands = isWhole ? new Map() : undefined
+    this.#commands = isWhole ? noCommands : undefined
     this.#hasOutcomes = isWhole
   }
 
@@ -102,7 +105,7 @@ export class AggregateHead {
     for (const { record, sequence, slot } of outcomes) {
       // Events win: of an event and an outcome of one command, only one is ever stored.
       if (this.#commands?.has(record.commandId) === false) {
-        this.#commands.set(record.commandId, { record, firstVersion: 0 })
+        this.#remember(record, 0)
       }
       if (slot === this.#version + 1 && sequence > this.#guard) this.#guard = sequence
     }
@@ -120,10 +123,16 @@ export class AggregateHead {
 
   /** Takes the outcome that this process has recorded in a slot right after all that was known. */
   takeOwnOutcome(record: CommandRecord, subject: string, sequence: number, slot: number): void {
-    this.#commands?.set(record.commandId, { record, firstVersion: 0 })
+    this.#remember(record, 0)
     if (slot !== this.#version + 1) return
     this.#guard = sequence
     this.#prove(subject)
+  }
+
+  #remember(record: CommandRecord, firstVersion: number): void {
+    if (this.#commands === undefined) return
+    if (this.#commands === noCommands) this.#commands = new Map()
+    this.#commands.set(record.commandId, { record, firstVersion })
   }
 
   #prove(subject: string): void {
@@ -140,6 +149,6 @@ export class AggregateHead {
     if (this.#commands === undefined || commandId === undefined || fingerprint === undefined) return
     const firstVersion = this.#commands.get(commandId)?.firstVersion ?? version
     const record: CommandRecord = { commandId, fingerprint, status: 'Accepted', version, position, timestamp }
-    this.#commands.set(commandId, { record: Object.freeze(record), firstVersion })
+    this.#remember(Object.freeze(record), firstVersion)
   }
 }

@@ -5,10 +5,13 @@ import type { AggregateRef } from '@cim/core'
 
 // encodeURIComponent leaves these as they are; a dot, a star and a tilde could be taken for something else.
 const leftByUri = /[.*!'()~]/g
+/** What stays as it is, as nearly every id does. */
+const ownToken = /^[A-Za-z0-9_-]+$/
 
 /** @returns one token of a subject that tells the text from every other, undefined when there is none for it */
 export function toToken(text: unknown): string | undefined {
   if (typeof text !== 'string' || text === '' || !text.isWellFormed()) return undefined
+  if (ownToken.test(text)) return text
   return encodeURIComponent(text).replace(leftByUri, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
