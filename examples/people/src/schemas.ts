@@ -13,6 +13,8 @@ export function line(maxLength: number): z.ZodString {
 
 // Neither control characters nor halves of surrogate pairs.
 const plainText = /^[^\p{Cc}\p{Cs}]*$/u
+// What the event store takes for an id, which is a little more: control characters beyond ASCII too.
+const idText = /^(?:[^\p{Cc}\p{Cs}]|[\u0080-\u009f])*$/u
 
 /**
  * Makes a line of any text, such as the message of an error: what a {@link line} cannot hold becomes a space.
@@ -43,7 +45,9 @@ export function dayOf(timestamp: string): string {
 }
 
 function entityId<TType extends string>(_aggregateType: TType): z.ZodType<EntityId<TType>, string> {
-  const id = z.string().min(1).max(maxIdLength).regex(plainText, 'Must not contain control characters')
+  const text = z.string().min(1).max(maxIdLength).regex(idText, 'Must not contain control characters')
+  // What a schema counts is whole characters; an id has so many UTF-16 code units.
+  const id = text.refine(({ length }) => length <= maxIdLength, `Must have at most ${maxIdLength} UTF-16 code units`)
   // An EntityId is a string that only the type checker tells from others.
   return id as unknown as z.ZodType<EntityId<TType>, string>
 }

@@ -83,6 +83,28 @@ const letters = [
   '/',
 ]
 
+/** What the schema does not say of a string. */
+const forms: Readonly<Record<string, (draw: Draw) => string>> = {
+  // The name of a reaction.
+  confirm: () => 'HRNotifier',
+  subject: (draw) =>
+    ['events', 'Person', '*', '>', 'PersonCreated', anyString(draw)].slice(0, whole(draw, 1, 6)).join('.'),
+  quietFor: (draw) => pick(draw, ['P1D', 'PT0S', 'P999999W', '999999999', 'P', 'PT', 'P1Y', '-P1D', 'P1DT']),
+  cursor: (draw) => {
+    const place = pick(draw, [[anyString(draw), anyString(draw)], [anyString(draw)], [null, 1], anyString(draw)])
+    return Buffer.from(JSON.stringify(place)).toString('base64url')
+  },
+  // Of the pages under /admin.
+  after: (draw) =>
+    pick(draw, [
+      'PersonView@1:0',
+      'PersonView@1:999999999999999',
+      `HiringProcess:Running:${anyString(draw)}:${anyString(draw)}`,
+      'HiringProcess:Completed:2020-01-01T00:00:00.000Z:person-0-1',
+      'HiringProcess:__proto__:0:0',
+    ]),
+}
+
 function stringFor({ draw, names }: Making, { format, minLength = 0, maxLength = 40 }: Schema, name: string): string {
   if (format === 'date')
     return chance(draw, 70)
@@ -91,8 +113,8 @@ function stringFor({ draw, names }: Making, { format, minLength = 0, maxLength =
   if (format === 'date-time')
     return pick(draw, ['2020-01-01T00:00:00Z', '2020-01-01', '9999-12-31T23:59:59.999Z', '1969-12-31T24:00:00-12:00'])
   if (format === 'email') return `${'x'.repeat(pick(draw, [1, 5, 64, 241, 242]))}${whole(draw, 0, 9)}@example.org`
-  // What is confirmed is the name of a reaction.
-  if (name === 'confirm') return 'HRNotifier'
+  const form = forms[name]
+  if (form !== undefined && chance(draw, 70)) return form(draw)
   if (/id$/i.test(name) && chance(draw, 85)) return names.aggregateId(draw, name)
   return either<string>(draw, [
     [6, () => Array.from({ length: whole(draw, Math.max(1, minLength), 12) }, () => pick(draw, letters)).join('')],
