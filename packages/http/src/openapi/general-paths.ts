@@ -110,8 +110,20 @@ function servicePaths(): Readonly<Record<string, object>> {
     get: { operationId, tags: ['Service'], summary, responses, ...more },
   })
   const plain = { description: 'Metrics.', content: { 'text/plain': { schema: text } } }
+  const protectedBy = problemResponses(['unauthenticated'])
+  const code = { name: 'code', in: 'path', required: true, schema: text }
   return {
-    '/': get('getIndex', 'What is there.', { 200: jsonResponse('An index.', { type: 'object' }) }),
+    '/': get('getIndex', 'What is there.', { 200: jsonResponse('An index.', { type: 'object' }), ...protectedBy }),
+    '/openapi.json': get('getDescription', 'This document.', {
+      200: jsonResponse('OpenAPI 3.1.', { type: 'object' }),
+      ...protectedBy,
+    }),
+    '/problems/{code}': get(
+      'getProblem',
+      'What a problem is, as its `type` says.',
+      { 200: jsonResponse('A problem.', { type: 'object' }), ...problemResponses(['bad-request', 'not-found']) },
+      { ...open, parameters: [code] },
+    ),
     '/healthz': get('getHealth', 'Alive?', { 200: jsonResponse('Alive.', { type: 'object' }) }, open),
     '/readyz': get(
       'getReadiness',
@@ -122,6 +134,6 @@ function servicePaths(): Readonly<Record<string, object>> {
       },
       open,
     ),
-    '/metrics': get('getMetrics', 'Metrics for Prometheus.', { 200: plain }),
+    '/metrics': get('getMetrics', 'Metrics for Prometheus.', { 200: plain, ...protectedBy }),
   }
 }

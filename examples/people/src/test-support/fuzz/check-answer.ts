@@ -7,13 +7,12 @@ import { wrongToken } from './operation-requests.ts'
 
 /** What the gate and the server may say before any operation is looked for. */
 const beforeAnyOperation: ReadonlySet<string> = new Set([
-  ...['bad-request', 'unauthenticated', 'host-not-allowed', 'cross-origin'],
-  ...['headers-too-large', 'expectation-failed', 'request-timeout'],
+  ...['bad-request', 'host-not-allowed', 'headers-too-large', 'expectation-failed', 'request-timeout'],
 ])
 
 /** What may be said where there is no operation. */
 const withoutOperation: ReadonlySet<string> = new Set([
-  ...[...beforeAnyOperation, 'unknown-path', 'method-not-allowed', 'body-too-large'],
+  ...[...beforeAnyOperation, 'unauthenticated', 'cross-origin', 'unknown-path', 'method-not-allowed'],
   ...['unknown-command', 'unknown-query', 'not-found'],
 ])
 
