@@ -123,7 +123,7 @@ export class RecordChanges {
     const outcome = await this.#bucket.write(subjects, known, { record: next, draft })
     if (outcome.kind === 'refused') return undefined
     if (outcome.kind === 'unknown') {
-      change.sent = { result }
+      if (outcome.cause.isSent) change.sent = { result }
       throw outcome.cause
     }
     this.#known.set(processorName, { record: next, sequence: outcome.sequence })
