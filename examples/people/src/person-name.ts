@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { line } from './schemas.ts'
 
+const fullName = line(300)
 const part = line(100).optional()
 const parts = { first: part, middle: part, last: part, suffix: part, nickname: part }
 
@@ -10,7 +11,7 @@ const parts = { first: part, middle: part, last: part, suffix: part, nickname: p
  * A name as events keep it. Only the full name is always there: not every name divides into the same parts, and software
  * that guesses where one begins gets people wrong.
  */
-export const personName = z.strictObject({ full: line(300), ...parts })
+export const personName = z.strictObject({ full: fullName, ...parts })
 
 /** See {@link personName}. */
 export type PersonName = z.infer<typeof personName>
@@ -18,12 +19,20 @@ export type PersonName = z.infer<typeof personName>
 /** A name as commands take it: the full name alone, or an object with the full name, the parts, or both. */
 export const personNameInput = z.union(
   [
-    line(300),
-    z.strictObject({ full: line(300).optional(), ...parts }).refine(({ full, first, last }) => full ?? first ?? last, {
-      error: 'Must have at least one of full, first and last',
-    }),
+    fullName,
+    z
+      .strictObject({ full: fullName.optional(), ...parts })
+      .refine(({ full, first, last }) => full ?? first ?? last, {
+        error: 'Must have at least one of full, first and last',
+      })
+      .refine((name) => fullName.safeParse(fullOf(name)).success, {
+        error: 'Must have at most 300 characters when it is put together',
+      }),
   ],
-  { error: 'Must be a name such as "Ada Lovelace", or an object with full, first, middle, last, suffix, nickname' },
+  {
+    error:
+      'Must be a name such as "Ada Lovelace", or an object with full, first, middle, last, suffix, nickname; at most 300 characters in full',
+  },
 )
 
 /** See {@link personNameInput}. */
@@ -35,7 +44,12 @@ export type PersonNameInput = z.infer<typeof personNameInput>
  */
 export function toPersonName(input: PersonNameInput): PersonName {
   if (typeof input === 'string') return { full: input }
-  const { first, middle, last, suffix } = input
-  const full = input.full ?? [first, middle, last, suffix].filter((text) => text !== undefined).join(' ')
-  return { ...input, full }
+  return { ...input, full: fullOf(input) }
+}
+
+type NameParts = { readonly [Part in keyof PersonName]?: string | undefined }
+
+/** It is put together from the parts when it was not given. */
+function fullOf({ full, first, middle, last, suffix }: NameParts): string {
+  return full ?? [first, middle, last, suffix].filter((text) => text !== undefined).join(' ')
 }
