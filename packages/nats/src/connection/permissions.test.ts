@@ -11,11 +11,12 @@ import { JetStreamEventStore } from '../jetstream-event-store.ts'
 import { NatsClient } from '../service/nats-client.ts'
 import { NatsService } from '../service/nats-service.ts'
 import { startPeople } from '../service/sample-people.test.ts'
+import { ShardedJetStreamEventStore } from '../sharding/sharded-jetstream-event-store.ts'
 import { type NatsServer, startNatsServer } from '../test-support/nats-server.ts'
 import { until } from '../test-support/sample-stream.ts'
 import { natsClientOptions } from './client-options.ts'
 import { connectToNats } from './connect-to-nats.ts'
-import { type NatsRole, natsPermissions } from './permissions.ts'
+import { type NatsPermissions, type NatsRole, natsPermissions } from './permissions.ts'
 
 const roles: readonly NatsRole[] = ['writer', 'reader', 'consumer', 'service', 'client']
 const consumerName = 'mailer'
@@ -27,7 +28,11 @@ function permissionsOf(role: NatsRole) {
 }
 
 function user(role: NatsRole): string {
-  const { publish, denyPublish, subscribe, allowResponses } = permissionsOf(role)
+  return userWith(role, permissionsOf(role))
+}
+
+function userWith(role: string, permissions: NatsPermissions): string {
+  const { publish, denyPublish, subscribe, allowResponses } = permissions
   const [allow, deny, hear] = [publish, denyPublish, subscribe].map((list) => JSON.stringify(list))
   return `{ user: ${role}, password: secret, permissions: { publish: { allow: ${allow}, deny: ${deny} }, subscribe: { allow: ${hear} }, allow_responses: ${allowResponses} } }`
 }
@@ -241,5 +246,43 @@ describe('a user with the permissions of a', { timeout: 60_000 }, () => {
       const listed = [...block.matchAll(/"([^"]+)"/g)].map(([, subject]) => subject)
       assert.deepEqual(listed, [...publish, ...denyPublish, ...subscribe], role)
     }
+  })
+})
+
+test('users with the permissions of a store over several streams write to it, and read from it', {
+  timeout: 30_000,
+}, async () => {
+  const names = { streamName: 'SHOP', subjectPrefix: 'shop' }
+  const users = (['writer', 'reader'] as const).map((role) =>
+    userWith(role, natsPermissions(role, { ...names, shards: 3, inboxPrefix: `_INBOX_${role}` })),
+  )
+  const list = [`{ user: admin, password: secret }`, ...users].join(', ')
+  await using own = await startNatsServer({ configuration: `authorization { users: [${list}] }` })
+  const open = (role: NatsRole | 'admin') => {
+    const connect = natsClientOptions({ ...connectionOf(role), servers: own.url })
+    const patience = { requestTimeoutMs: 300, giveUpAfterMs: 900 }
+    return ShardedJetStreamEventStore.open({
+      ...names,
+      ...patience,
+      shards: 3,
+      orderPageSize: 4,
+      servers: own.url,
+      connect,
+    })
+  }
+  await (await open('admin')).close()
+  await using writer = await open('writer')
+  await using reader = await open('reader')
+  const live = reader.subscribe('events.>')[Symbol.asyncIterator]()
+  for (let append = 1; append <= 12; append++) {
+    const next = live.next()
+    await writer.appendEvents(newAggregate(), deposited, { expectedVersion: 0 })
+    assert.equal((await next).value?.position, append)
+  }
+  await live.return?.()
+  await using late = await open('reader')
+  assert.equal((await late.readEvents()).events.length, 12)
+  await assert.rejects(late.appendEvents(newAggregate(), deposited, { expectedVersion: 0 }), {
+    code: 'store-unavailable',
   })
 })

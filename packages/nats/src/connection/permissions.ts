@@ -1,7 +1,8 @@
 /** What a user of the NATS servers must be allowed, and nothing more. */
 
 /**
- * `writer`: a `JetStreamEventStore` that appends. `reader`: one that only reads and subscribes. `consumer`: a `NatsConsumer`
+ * `writer`: a `JetStreamEventStore` that appends. `reader`: one that only reads and subscribes; of a
+ * `ShardedJetStreamEventStore`, it may also claim positions for events whose writer did not come to it. `consumer`: a `NatsConsumer`
  * on streams that somebody else has made. `service`: a `NatsService`, whose event store connects as another user. `client`: a
  * `NatsClient`.
  */
@@ -13,6 +14,8 @@ export interface NatsPermissionsOptions {
   readonly streamName?: string
   /** As for the store. */
   readonly subjectPrefix?: string
+  /** How many streams keep the events of a `ShardedJetStreamEventStore`, for a `writer` or `reader` of one. */
+  readonly shards?: number
   /** Name of the durable consumer; needed for the role `consumer`. */
   readonly consumerName?: string
   /** Durable consumers on the same stream that a `writer` or `reader` must leave alone. */
@@ -38,16 +41,14 @@ export function natsPermissions(role: NatsRole, options: NatsPermissionsOptions 
     subjectPrefix,
     consumerName = '',
     otherConsumers = [],
+    shards,
     inboxPrefix = '_INBOX',
   } = options
   const before = subjectPrefix === undefined ? '' : `${subjectPrefix}.`
   const requests = [`${before}commands.>`, `${before}queries.>`]
   const byRole = {
-    writer: () => [
-      ...['events', 'outcomes', 'snapshots'].map((root) => `${before}${root}.>`),
-      ...readingStore(streamName),
-    ],
-    reader: () => readingStore(streamName),
+    writer: () => [...writingStore(before, shards), ...readingStore(streamName, before, shards)],
+    reader: () => readingStore(streamName, before, shards),
     consumer: () => consuming(streamName, consumerName),
     // Asks whether a stream takes the subjects of its requests.
     service: () => ['$JS.API.STREAM.NAMES'],
@@ -67,17 +68,31 @@ export function natsPermissions(role: NatsRole, options: NatsPermissionsOptions 
   }
 }
 
-function readingStore(stream: string): readonly string[] {
-  const snapshots = `${stream}-snapshots`
+function writingStore(before: string, shards: number | undefined): readonly string[] {
+  const prefixes = shards === undefined ? [before] : ofEach(shards, (shard) => `${before}shard-${shard}.`)
+  const roots = prefixes.flatMap((prefix) => [`${prefix}events.>`, `${prefix}outcomes.>`])
+  return [...roots, `${before}snapshots.>`]
+}
+
+function readingStore(stream: string, before: string, shards: number | undefined): readonly string[] {
+  const [snapshots, order] = [`${stream}-snapshots`, `${stream}-order`]
+  const isSharded = shards !== undefined
+  const streams = isSharded ? [...ofEach(shards, (shard) => `${stream}-${shard}`), order] : [stream]
+  const followed = isSharded ? order : stream
   return [
-    ...[stream, snapshots].flatMap((name) => reading(name)),
+    ...(isSharded ? [`${before}order.>`] : []),
+    ...[...streams, snapshots].flatMap((name) => reading(name)),
     // The store makes this stream when it is missing, and takes the one that is there.
     `$JS.API.STREAM.CREATE.${snapshots}`,
     // Wakes those who follow the log: consumers without a name of their own, which the servers remove by themselves.
-    `$JS.API.CONSUMER.CREATE.${stream}.>`,
-    `$JS.API.CONSUMER.INFO.${stream}.*`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+    `$JS.API.CONSUMER.CREATE.${followed}.>`,
+    `$JS.API.CONSUMER.INFO.${followed}.*`,
+    `$JS.API.CONSUMER.MSG.NEXT.${followed}.*`,
   ]
+}
+
+function ofEach(shards: number, name: (shard: number) => string): readonly string[] {
+  return Array.from({ length: shards }, (_, index) => name(index + 1))
 }
 
 function reading(stream: string): readonly string[] {

@@ -81,7 +81,7 @@ describe('old positions', { timeout: 60_000 }, () => {
     const expected = await appendAndClaim(own)
     const connection = await connect({ servers: server.url })
     const pages: string[] = []
-    connection.subscribe(`${subjectPrefix}.order.pages.*`, { callback: (_, { subject }) => pages.push(subject) })
+    connection.subscribe(`${subjectPrefix}.order.pages.*`, { callback: (_, { subject }) => void pages.push(subject) })
     await connection.flush()
     await using store = await ShardedJetStreamEventStore.open(own)
     assert.deepEqual(new Map((await allEvents(store)).map(({ eventId, position }) => [eventId, position])), expected)
@@ -141,7 +141,7 @@ describe('shards by type', { timeout: 60_000 }, () => {
     const log = await allEvents(store)
     const watching = await connect({ servers: server.url })
     const asked = new Set<string>()
-    watching.subscribe('$JS.API.DIRECT.GET.*', { callback: (_, { subject }) => asked.add(subject) })
+    watching.subscribe('$JS.API.DIRECT.GET.*', { callback: (_, { subject }) => void asked.add(subject) })
     await watching.flush()
     const wanted = `$JS.API.DIRECT.GET.${own.streamName}-${rule.shardOf(person('')) + 1}`
     const shardsAsked = () => [...asked].filter((name) => !name.endsWith('-order'))

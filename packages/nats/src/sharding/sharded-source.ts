@@ -43,6 +43,7 @@ const lookAgainMs = 1000
 export class ShardedSource implements LogSource {
   readonly #parts: ShardedSourceParts
   #looked = Number.NEGATIVE_INFINITY
+  #isLooking = false
 
   constructor(parts: ShardedSourceParts) {
     this.#parts = parts
@@ -135,9 +136,15 @@ export class ShardedSource implements LogSource {
   }
 
   #look(): void {
-    if (performance.now() - this.#looked < lookAgainMs) return
+    if (this.#isLooking || performance.now() - this.#looked < lookAgainMs) return
+    this.#isLooking = true
+    const looking = this.position(this.#parts.newPatience())
     // Whoever looks in vain looks again.
-    this.position(this.#parts.newPatience()).catch(() => undefined)
+    void looking
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isLooking = false
+      })
   }
 
   async checkIsStored(_position: number, patience: Patience): Promise<void> {
