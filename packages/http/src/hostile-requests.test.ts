@@ -73,6 +73,33 @@ test('headers that are too large give 431, and the service goes on', async () =>
   assert.equal((await service.send('/healthz')).status, 200)
 })
 
+test('a client that sends too large a body is told so, and not cut off while it sends', async () => {
+  await using service = await serve()
+  for (const [path, size] of [
+    ['/admin/processors/PersonView@1/pause', 1_800_000],
+    ['/commands/CreatePerson', 4_000_000],
+  ] as const) {
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n`
+    const body = ' '.repeat(size)
+    for (const framed of [
+      `Content-Length: ${size}\r\n\r\n${body}`,
+      `Transfer-Encoding: chunked\r\n\r\n${size.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+    ]) {
+      for (let round = 0; round < 5; round++) {
+        const socket = connectTo(service)
+        socket.write(head + framed)
+        let text = ''
+        for await (const chunk of socket) {
+          text += chunk
+          if (text.endsWith('}')) break
+        }
+        assert.match(text, /^HTTP\/1\.1 413 .*"code":"body-too-large"/s)
+      }
+    }
+  }
+  assert.deepEqual(service.faults, [])
+})
+
 describe('names that every JavaScript object has', () => {
   const names = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__']
 

@@ -9,6 +9,7 @@ export class RawConnection implements Disposable {
   readonly #socket: Socket
   #received: Buffer = Buffer.alloc(0)
   #isClosed = false
+  #isEnded = false
   #changed = Promise.withResolvers<void>()
 
   private constructor(socket: Socket) {
@@ -42,6 +43,7 @@ export class RawConnection implements Disposable {
 
   /** Says that nothing more comes. */
   end(): void {
+    this.#isEnded = true
     this.#socket.end()
   }
 
@@ -76,8 +78,8 @@ export class RawConnection implements Disposable {
 
   /** Cuts it. */
   [Symbol.dispose](): void {
-    // A reset leaves no port behind that cannot be used again for a minute.
-    if (this.#isClosed) this.#socket.destroy()
+    // A reset leaves no port behind that cannot be used again for a minute. One that is being ended cannot be reset.
+    if (this.#isClosed || this.#isEnded) this.#socket.destroy()
     else this.#socket.resetAndDestroy()
   }
 }
