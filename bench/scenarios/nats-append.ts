@@ -37,6 +37,15 @@ acknowledgment (\`sync_interval: always\`); of three, each keeps every event. Al
   costs, and the ratio of events per second does not.
 - **published by CIM**: not measured here. It is what CIM's own documents report of its implementation in Rust: 10,000
   events in 59.8 s, on a machine that they do not describe.`,
+  plots: [1, 3].map((servers) => ({
+    name: `nats-append-${servers}`,
+    title: `Appends per second, ${servers === 1 ? 'one server' : 'three servers'}`,
+    kind: 'lines',
+    rows: new RegExp(`^${servers} servers?, (\\d+) in flight$`),
+    places: 'appends in flight',
+    columns: ['CIM', 'raw'],
+    isLogarithmic: true,
+  })),
   async run({ settings, folder, say }) {
     const table = new ResultTable()
     await warmUp(folder, settings)
