@@ -1,7 +1,7 @@
 /** Small numbers for aggregates, with the version that each has. */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { AggregateRef } from '@cim/core'
+import { type AggregateRef, StoreCorruptError } from '@cim/core'
 import { BoundedMap } from './bounded-map.ts'
 import type { InternedNames } from './interned-names.ts'
 import type { LogIndex } from './log-index.ts'
@@ -15,6 +15,11 @@ export interface AggregateHead {
   version: number
 }
 
+interface AggregateRow {
+  readonly aggregate_type: number
+  readonly id: string
+}
+
 /** So many aggregates are kept in memory; those that came first are given up first. */
 const mostHeads = 100_000
 const mostAbsent = 10_000
@@ -24,6 +29,7 @@ export class AggregateKeys {
   readonly #names: InternedNames
   readonly #index: LogIndex
   readonly #select: StatementSync
+  readonly #path: string
   readonly #selectByKey: StatementSync
   readonly #insert: StatementSync
   /** By aggregate type, then by id: putting both into one string would cost more than the look-up. */
@@ -32,7 +38,9 @@ export class AggregateKeys {
   /** Names that were looked for and are not there: a creation asks several times before it makes one. */
   readonly #absent = new BoundedMap<string, true>(mostAbsent)
 
-  constructor(database: DatabaseSync, names: InternedNames, index: LogIndex) {
+  /** @param path the file, for messages */
+  constructor(database: DatabaseSync, names: InternedNames, index: LogIndex, path: string) {
+    this.#path = path
     this.#names = names
     this.#index = index
     this.#select = database.prepare(eventStoreSql.selectAggregate)
@@ -47,7 +55,10 @@ export class AggregateKeys {
     this.#absent.clear()
   }
 
-  /** @returns the aggregate, undefined when the store has never heard of it */
+  /**
+   * @returns the aggregate, undefined when the store has never heard of it
+   * @throws {StoreCorruptError} when the table and its index do not agree on it
+   */
   find(aggregate: AggregateRef): AggregateHead | undefined {
     const type = this.#names.findAggregateType(aggregate.aggregateType)
     if (type === undefined) return undefined
@@ -61,6 +72,10 @@ export class AggregateKeys {
     if (row === undefined) {
       this.#absent.set(name, true)
       return undefined
+    }
+    const stored = this.#selectByKey.get(row.key) as AggregateRow | undefined
+    if (stored?.aggregate_type !== type || stored.id !== aggregate.aggregateId) {
+      throw this.#damaged(row.key, aggregate.aggregateId)
     }
     return this.#remember(type, {
       key: row.key,
@@ -83,14 +98,26 @@ export class AggregateKeys {
     })
   }
 
-  /** @returns the id behind a number, undefined when no aggregate has it */
+  /**
+   * @returns the id behind a number, undefined when no aggregate has it
+   * @throws {StoreCorruptError} when the table and its index do not agree on it
+   */
   idOf(key: number): string | undefined {
     const known = this.#ids.get(key)
     if (known !== undefined) return known
-    const row = this.#selectByKey.get(key) as { id: string } | undefined
+    const row = this.#selectByKey.get(key) as AggregateRow | undefined
     if (row === undefined) return undefined
+    const found = this.#select.get(row.aggregate_type, row.id) as { key: number } | undefined
+    if (found?.key !== key) throw this.#damaged(key, row.id)
     this.#ids.set(key, row.id)
     return row.id
+  }
+
+  /** The file has each id twice, in its table and in the index of that: damage to one of them is not damage to the other. */
+  #damaged(key: number, id: string): StoreCorruptError {
+    return new StoreCorruptError(
+      `SQLite file ${this.#path}: the id ${JSON.stringify(id)} of aggregate number ${key} is not what was written. Keep a copy of the file, and restore a backup.`,
+    )
   }
 
   #headsOf(aggregateTypeKey: number): BoundedMap<string, AggregateHead> {

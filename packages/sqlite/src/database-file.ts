@@ -1,7 +1,8 @@
 /** Opens a database file with the settings that the guarantees need, and brings its schema up to date. */
 
+import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { StoreUnavailableError, StoreVersionError } from '@cim/core'
+import { StoreCorruptError, StoreUnavailableError, StoreVersionError } from '@cim/core'
 import type { Migration } from './migrations.ts'
 import { isBusy, toStoreError } from './sqlite-errors.ts'
 
@@ -25,6 +26,9 @@ const neverNotified = new Int32Array(new SharedArrayBuffer(4))
 /** A write-ahead log that grew longer, because a reader held on to an old state, is cut to this many bytes. */
 const longestIdleWal = 64 * 1024 * 1024
 
+/** Of a database with one page of the smallest size. */
+const smallestFileBytes = 512
+
 /**
  * @throws {StoreCorruptError} when the file is not a database, or damaged
  * @throws {StoreVersionError} when it is of another kind, or written by a newer version
@@ -33,6 +37,7 @@ const longestIdleWal = 64 * 1024 * 1024
 export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
+    refuseRemains(options.path)
     database = new DatabaseSync(options.path, { timeout: lockTimeoutMs, enableForeignKeyConstraints: false })
     checkKind(database, options)
     waitWhileBusy(database, (opened) => useWriteAheadLog(opened, options.path))
@@ -46,6 +51,15 @@ export function openDatabaseFile(options: DatabaseFileOptions): DatabaseSync {
     if (database?.isOpen === true) database.close()
     throw toStoreError(error, options.path, 'opening')
   }
+}
+
+/** SQLite makes a new database of a file that has but one byte. */
+function refuseRemains(path: string): void {
+  const { size = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {}
+  if (size === 0 || size >= smallestFileBytes) return
+  throw new StoreCorruptError(
+    `SQLite file ${path}: it has ${size} bytes, and so is not a SQLite database. Check the path, or restore a backup.`,
+  )
 }
 
 /** Both numbers are of one moment: another process may be about to make the schema. */

@@ -52,9 +52,9 @@ export class EventLog {
     this.scanner = scanner
     this.#now = now
     this.#statements = prepareStatements(database, eventStoreSql)
-    this.names = new InternedNames(database)
+    this.names = new InternedNames(database, path)
     this.index = new LogIndex(database, indexPace)
-    this.aggregates = new AggregateKeys(database, this.names, this.index)
+    this.aggregates = new AggregateKeys(database, this.names, this.index, path)
     this.events = new StoredEvents(database, this.names, this.aggregates, this.index, path)
     this.#commands = new CommandLog(database, this.index, path)
     this.reload()

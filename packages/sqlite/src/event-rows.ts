@@ -30,6 +30,13 @@ export function missingEvent(path: string, position: number): StoreCorruptError 
   )
 }
 
+/** Positions have no gaps: a row that is not there was lost with a part of the file. */
+function lostEvent(path: string, position: number): StoreCorruptError {
+  return new StoreCorruptError(
+    `SQLite file ${path}: the event at position ${position} cannot be read. Keep a copy of the file, and restore a backup.`,
+  )
+}
+
 /** Gives rows in chunks: going through them one by one must cost nothing. */
 export class EventRows {
   readonly #statements: PreparedStatements<typeof rowsSql>
@@ -40,8 +47,23 @@ export class EventRows {
     this.#path = path
   }
 
-  /** Rows after a position and up to another. */
+  /**
+   * Rows after a position and up to another, which the log has.
+   * @throws {StoreCorruptError} when one of them is missing
+   */
   between(position: number, toPosition: number, limit: number): RowChunks {
+    const { selectBetween } = this.#statements
+    return follow(position, limit, (after, count) => {
+      const rows = fetch(selectBetween, after, toPosition, count)
+      const expected = Math.min(count, Math.max(0, toPosition - after))
+      if (rows.length === expected && (rows.at(-1)?.[0] ?? after) === after + expected) return rows
+      const found = rows.findIndex((row, index) => row[0] !== after + 1 + index)
+      throw lostEvent(this.#path, after + 1 + (found < 0 ? rows.length : found))
+    })
+  }
+
+  /** As {@link between}, whatever is missing. */
+  leftBetween(position: number, toPosition: number, limit: number): RowChunks {
     const { selectBetween } = this.#statements
     return follow(position, limit, (after, count) => fetch(selectBetween, after, toPosition, count))
   }
@@ -82,11 +104,17 @@ export class EventRows {
     }
   }
 
-  /** @returns the row with its data */
+  /**
+   * @returns the row with its data
+   * @throws {StoreCorruptError} when what should be text is none
+   */
   whole(row: FetchedRow): EventRow {
-    if (row[6] !== null) return row as EventRow
-    const [data] = this.#statements.selectData.get(row[0]) as unknown as readonly [string]
-    return [row[0], row[1], row[2], row[3], row[4], row[5], data]
+    if (typeof row[5] === 'string') {
+      if (typeof row[6] === 'string') return row as EventRow
+      const [data] = (this.#statements.selectData.get(row[0]) ?? []) as readonly unknown[]
+      if (typeof data === 'string') return [row[0], row[1], row[2], row[3], row[4], row[5], data]
+    }
+    throw lostEvent(this.#path, row[0])
   }
 }
 

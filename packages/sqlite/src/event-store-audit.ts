@@ -1,14 +1,13 @@
 /** Looks through a whole event store for damage. */
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { isCimError } from '@cim/core'
 import type { EventLog } from './event-log.ts'
 import { causesOf } from './event-row.ts'
 import { unpackEnvelope } from './packed-envelope.ts'
 import { type PreparedStatements, prepareStatements } from './prepared-statements.ts'
 import type { EventRow } from './row-checksum.ts'
 import { auditSql } from './sql.ts'
-import { resultCodeOf, toStoreError } from './sqlite-errors.ts'
+import { isStoreFailure, toStoreError } from './sqlite-errors.ts'
 
 /** Options of {@link SqliteEventStore.verify}. */
 export interface EventStoreAuditOptions {
@@ -107,7 +106,7 @@ class Audit {
     try {
       return work()
     } catch (error) {
-      if (!isCimError(error) && resultCodeOf(error) === undefined) throw error
+      if (!isStoreFailure(error)) throw error
       this.#report(kind, toStoreError(error, this.#log.path, 'checking').message, position)
       return undefined
     }
@@ -140,7 +139,7 @@ class Audit {
       }
       return
     } catch (error) {
-      if (resultCodeOf(error) === undefined) throw error
+      if (!isStoreFailure(error)) throw error
     }
     for (let position = read + 1; position <= last; position++) {
       const row = this.#try('position', () => this.#rowsBetween(position - 1, position).next().value, position)
@@ -150,7 +149,7 @@ class Audit {
 
   *#rowsBetween(after: number, last: number): Generator<EventRow, undefined> {
     const { rows } = this.#log.events
-    for (const chunk of rows.between(after, last, rowsPerTurn)) for (const row of chunk) yield rows.whole(row)
+    for (const chunk of rows.leftBetween(after, last, rowsPerTurn)) for (const row of chunk) yield rows.whole(row)
   }
 
   #checkRow(row: EventRow): void {

@@ -42,8 +42,9 @@ export function packEnvelope(
   return `${packed} ${command} ${causation} ${packId(userId)} ${packId(sessionId)}`
 }
 
-/** @param text with its checksum @returns anything, but never an error, for a text that was not packed */
-export function unpackEnvelope(text: string): EnvelopeParts {
+/** @param stored with its checksum @returns anything, but never an error, for what was not packed, text or not */
+export function unpackEnvelope(stored: string): EnvelopeParts {
+  const text = typeof stored === 'string' ? stored : ''
   const versionEnd = text.indexOf(' ', checksumLength + 1)
   const fingerprintEnd = text.indexOf(' ', versionEnd + 1)
   const eventEnd = text.indexOf(' ', fingerprintEnd + 1)

@@ -12,6 +12,9 @@ export const eventStoreSql = {
   selectIndexedPosition: 'SELECT indexed_position FROM log_index',
   selectAggregateTypes: 'SELECT key, name FROM aggregate_types',
   selectEventTypes: 'SELECT key, aggregate_type, name FROM event_types',
+  // Answered by the index of the table alone.
+  findAggregateType: 'SELECT key FROM aggregate_types WHERE name = ?',
+  findEventType: 'SELECT key FROM event_types WHERE aggregate_type = ? AND name = ?',
   insertAggregateType: 'INSERT INTO aggregate_types (name) VALUES (?) RETURNING key',
   insertEventType: 'INSERT INTO event_types (aggregate_type, name) VALUES (?, ?) RETURNING key',
   selectAggregate: 'SELECT key FROM aggregates WHERE aggregate_type = ? AND id = ?',

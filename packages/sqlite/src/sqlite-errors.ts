@@ -39,7 +39,7 @@ const faultsOfFile: ReadonlySet<number> = new Set([
  */
 export function toStoreError(error: unknown, path: string, doing: string): Error {
   if (isCimError(error)) return error
-  const code = resultCodeOf(error)
+  const code = isNumberTooLarge(error) ? corrupt : resultCodeOf(error)
   if (code === undefined) return error instanceof Error ? error : new Error(String(error))
   const said = error instanceof Error ? error.message : String(error)
   const subject = `SQLite file ${path}: ${doing} failed (${said}).`
@@ -83,6 +83,16 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
     default:
       return new StoreUnavailableError(`${subject} Check the disk and the file's permissions.`, { cause: error })
   }
+}
+
+/** Tells whether the file or its disk is to blame for an error, and not a mistake in this program. */
+export function isStoreFailure(error: unknown): boolean {
+  return isCimError(error) || isNumberTooLarge(error) || resultCodeOf(error) !== undefined
+}
+
+/** Nothing here writes a number that JavaScript cannot hold: the driver refuses to read one where a file is damaged. */
+function isNumberTooLarge(error: unknown): boolean {
+  return error instanceof RangeError && 'code' in error && error.code === 'ERR_OUT_OF_RANGE'
 }
 
 /** Tells whether another connection stands in the way for now. */
