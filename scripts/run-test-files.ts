@@ -1,5 +1,6 @@
 // One run of test files, reported as it goes, its counts held back so that they can be printed after everything else.
 import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { run } from 'node:test'
 import { spec, type TestEvent } from 'node:test/reporters'
 
@@ -29,7 +30,7 @@ export async function runTestFiles(files: readonly string[]): Promise<TestRun> {
     }
   }
 
-  const report = run({ files, concurrency: true, timeout: FILE_TIMEOUT_MS }).compose(withoutCounts).compose(spec)
+  const report = run({ files, concurrency: availableParallelism(), timeout: FILE_TIMEOUT_MS }).compose(withoutCounts).compose(spec)
   report.pipe(process.stdout, { end: false })
   await once(report, 'end')
   return { counts, isSuccess, filesWithoutTests }
