@@ -1,7 +1,7 @@
 /** Another revision of this repository, checked out and ready to run. */
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { npmCommand } from '../../scripts/npm.js'
 
@@ -64,7 +64,8 @@ function provideModules(folder: string, part = ''): void {
     execFileSync(npm.command, [...npm.args, ...flags], { cwd: there, shell: npm.shell, stdio: 'ignore' })
     return
   }
-  link(join(here, 'node_modules'), join(there, 'node_modules'))
+  // The peers are installed by those who need them.
+  if (existsSync(join(here, 'node_modules'))) link(join(here, 'node_modules'), join(there, 'node_modules'))
 }
 
 function link(from: string, to: string): void {
