@@ -1,5 +1,5 @@
 // `npm test`: the check, then every test. `npm test -- <file, folder or part of a path>...`: those tests alone.
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { runToEnd } from './child.js'
 import { findTests } from './find-tests.ts'
 import { obtainNatsServer } from './nats-server.ts'
@@ -13,7 +13,8 @@ if (patterns.length === 0 && (await runToEnd(process.execPath, [join(root, 'scri
   problems.push('The check failed: see the beginning of this output, or npm run check.')
 }
 const files = findTests(patterns)
-if (files.some((file) => file.includes('/packages/nats/'))) process.env.NATS_SERVER = obtainNatsServer()
+// Once, before those who need it look for it at the same time.
+if (files.some((file) => /nats|cluster/.test(relative(root, file)))) process.env.NATS_SERVER = obtainNatsServer()
 const { counts, isSuccess, filesWithoutTests } = await runTestFiles(files)
 
 if (files.length === 0) problems.push(`No test file matches ${patterns.join(' ') || '*.test.ts'}.`)

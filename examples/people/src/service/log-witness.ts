@@ -56,7 +56,7 @@ export class LogWitness implements AsyncDisposable {
   private constructor(log: WatchedLog) {
     this.#log = log
     this.#file = `${log.viewFile}-log.json`
-    if (existsSync(log.viewFile)) this.#witness = readWitness(this.#file)
+    if (existsSync(log.viewFile)) this.#witness = readWitness(this.#file, log)
     // Views that are built anew have seen nothing.
     else rmSync(this.#file, { force: true })
   }
@@ -116,9 +116,16 @@ export class LogWitness implements AsyncDisposable {
   }
 }
 
-function readWitness(file: string): Witness | undefined {
+function readWitness(file: string, { viewFile }: WatchedLog): Witness | undefined {
   if (!existsSync(file)) return undefined
-  return JSON.parse(readFileSync(file, 'utf8')) as Witness
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Witness
+  } catch (cause) {
+    throw new LogChangedError(
+      `${file}, which says what log the views were built from, cannot be read. Delete ${viewFile}*: the views are then built anew.`,
+      { cause },
+    )
+  }
 }
 
 async function eventIdAt(eventStore: EventStore, position: number): Promise<string | undefined> {
