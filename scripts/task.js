@@ -19,6 +19,7 @@ const TASKS = {
   build: 'scripts/build.ts',
   format: 'scripts/format.ts',
   bench: 'bench/run.ts',
+  faults: 'scripts/faults.ts',
   soak: 'scripts/soak.ts',
 }
 
