@@ -30,7 +30,9 @@ export async function runTestFiles(files: readonly string[]): Promise<TestRun> {
     }
   }
 
-  const report = run({ files, concurrency: availableParallelism(), timeout: FILE_TIMEOUT_MS }).compose(withoutCounts).compose(spec)
+  const report = run({ files, concurrency: availableParallelism(), timeout: FILE_TIMEOUT_MS })
+    .compose(withoutCounts)
+    .compose(spec)
   report.pipe(process.stdout, { end: false })
   await once(report, 'end')
   return { counts, isSuccess, filesWithoutTests }

@@ -10,6 +10,7 @@ import {
   StoreCorruptError,
 } from '@cim/core'
 import type { EventLog } from './event-log.ts'
+import type { RowChunks } from './event-rows.ts'
 import { InlineViews } from './inline-views.ts'
 
 /** Events that a new in-line view takes over in one transaction. */
@@ -44,9 +45,11 @@ export function openInlineViews(
 function takeOver(log: EventLog, views: InlineViews): number {
   const { rows } = log.events
   let last = views.checkpoint
-  for (const chunk of rows.between(last, log.position, eventsPerCommit)) {
+  for (const chunk of readable(rows.between(last, log.position, eventsPerCommit))) {
     for (const row of chunk) {
-      const event = read(log, last + 1, () => log.events.toEnvelope(rows.whole(row)))
+      const event = orNeeded(() => log.events.toEnvelope(rows.whole(row)))
+      // What is missing would be missing in the view for good: it must not be passed over.
+      if (event.position !== last + 1) throw missing(log, last + 1)
       project(views, event)
       last = event.position
     }
@@ -55,24 +58,31 @@ function takeOver(log: EventLog, views: InlineViews): number {
   return last
 }
 
-/** What is missing or damaged would be missing in the view for good: it must not be passed over. */
-function read(log: EventLog, position: number, row: () => DomainEventEnvelope): DomainEventEnvelope {
-  let cause: unknown
-  try {
-    const event = row()
-    if (event.position === position) return event
-  } catch (error) {
-    if (!hasErrorCode(error, 'store-corrupt')) throw error
-    cause = error
+function* readable(chunks: RowChunks): RowChunks {
+  const iterator = chunks[Symbol.iterator]()
+  for (;;) {
+    const next = orNeeded(() => iterator.next())
+    if (next.done === true) return
+    yield next.value
   }
-  throw missing(log, position, cause)
 }
 
-function missing({ path }: EventLog, position: number, cause?: unknown): StoreCorruptError {
+/** @throws {StoreCorruptError} that says what else can be done, when something is damaged that must be read */
+function orNeeded<TResult>(read: () => TResult): TResult {
+  try {
+    return read()
+  } catch (error) {
+    if (!hasErrorCode(error, 'store-corrupt')) throw error
+    throw new StoreCorruptError(`${(error as Error).message} ${advice}`, { cause: error })
+  }
+}
+
+const advice =
+  'In-line views need it: what can be read is there when the event store is opened without in-line projections.'
+
+function missing({ path }: EventLog, position: number): StoreCorruptError {
   return new StoreCorruptError(
-    `SQLite file ${path}: the event at position ${position} is missing or damaged, and in-line views need it. Keep a copy of ` +
-      'the file, and restore a backup. What can be read is there when the event store is opened without in-line projections.',
-    { cause },
+    `SQLite file ${path}: the event at position ${position} is missing. Keep a copy of the file, and restore a backup. ${advice}`,
   )
 }
 

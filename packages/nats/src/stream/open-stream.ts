@@ -26,6 +26,8 @@ const streamNotFound = 10_059
 const nameInUse = 10_058
 /** Servers that have just been started have not found each other yet. */
 const noSuitablePeers = 10_005
+/** A server could not make the files of a stream just now; it does not say why. Seen on a busy machine, once in thousands of streams. */
+const noStore = 10_077
 const pauseMs = 100
 /** A server without JetStream looks like one that is just starting it. */
 const longestStartMs = 10_000
@@ -53,6 +55,7 @@ export async function whileServersStart<TResult>(
 function patienceWith(error: unknown, giveUpAfterMs: number): number {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
   if (cause instanceof JetStreamApiError) {
+    if (cause.code === noStore) return Math.min(giveUpAfterMs, longestStartMs)
     return cause.status === 503 || cause.code === noSuitablePeers ? giveUpAfterMs : 0
   }
   if (cause instanceof errors.TimeoutError) return giveUpAfterMs

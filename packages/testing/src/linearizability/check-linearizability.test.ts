@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { checkProperty } from '../conformance/check-property.ts'
+import { hasOrder } from '../test-support/exhaustive-search.ts'
+import { correctHistories } from '../test-support/sample-history.ts'
 import { checkLinearizability } from './check-linearizability.ts'
-import { hasOrder } from './exhaustive-search.test.ts'
 import type { AppendOperation, AppendOutcome, LoadOperation, Operation } from './history.ts'
-import { correctHistories } from './sample-history.test.ts'
 
 function append(
   [startedAt, endedAt]: readonly [number, number],

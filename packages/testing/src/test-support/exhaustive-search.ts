@@ -1,7 +1,7 @@
 /** Tries every order of a small history: slow, and too simple to be wrong. */
 
-import type { Operation } from './history.ts'
-import { applyAppend, type State } from './sample-history.test.ts'
+import type { Operation } from '../linearizability/history.ts'
+import { applyAppend, type State } from './sample-history.ts'
 
 /** @returns true when some order respects time and gives every operation on one aggregate the answer that it got */
 export function hasOrder(history: readonly Operation[], state: State = []): boolean {

@@ -1,7 +1,7 @@
 /** Histories of a register that does everything right, and what can go wrong with them. */
 
 import fc from 'fast-check'
-import type { AppendOperation, Operation } from './history.ts'
+import type { AppendOperation, Operation } from '../linearizability/history.ts'
 
 /** The store itself, on one aggregate: a list of events, known by the appends that stored them. */
 export type State = readonly (readonly string[])[]
