@@ -235,6 +235,10 @@ class Audit {
         | undefined
       if (rows === undefined || rows.length === 0) return
       for (const [aggregate, version, position] of rows) {
+        if (aggregate <= after) {
+          this.#report('snapshot', 'The snapshots are not in the order of their aggregates.')
+          return
+        }
         after = aggregate
         if (version <= this.#log.index.versionOf(aggregate) && position <= this.#log.position) continue
         const message = `The snapshot of ${JSON.stringify(this.#log.aggregates.idOf(aggregate))} has version ${version} at position ${position}: its aggregate has not come that far.`

@@ -160,41 +160,25 @@ function assertClear(error: unknown): void {
   assert.match(error.code, /^store-(corrupt|version|unavailable)$/, error.message)
   assert.match(
     error.message,
-    /\.db.*(restore a backup|Choose another path|Run a newer program|Check the disk)/,
+    /\.db.*(restore a backup|Choose another path|Run a newer program|Check the disk)/s,
     error.message,
   )
 }
 
-test('an audit ends though the entries of an index are in any order', async (context) => {
-  const sample = await makeSample(context, false)
+test('an audit ends though a table has rows that come after themselves', async (context) => {
+  const { file } = await makeSample(context, false)
   const path = join(temporaryFolder(context), 'events.db')
-  for (const table of ['aggregate_index', 'cause_index', 'type_index']) {
-    for (const order of ['reversed', 'rotated'] as const) {
-      writeFileSync(path, sample.file)
-      const raw = new DatabaseSync(path)
-      const { rootpage } = raw.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(table) as {
-        readonly rootpage: number
-      }
-      raw.close()
-      writeFileSync(path, reorderCells(sample.file, rootpage, order))
-      await using store = new SqliteEventStore({ path }, pace)
-      const { problems } = await store.verify({ signal: AbortSignal.timeout(10_000) })
-      assert.ok(problems.length > 0, `${table} ${order}`)
-    }
+  writeFileSync(path, file)
+  const raw = new DatabaseSync(path)
+  const { page } = raw.prepare("SELECT rootpage AS page FROM sqlite_schema WHERE name = 'snapshots'").get() as {
+    readonly page: number
   }
+  raw.close()
+  // An empty page that says that it has two rows.
+  const bytes = readFileSync(path)
+  bytes.writeUInt16BE(2, (page - 1) * 4096 + 3)
+  writeFileSync(path, bytes)
+  await using store = new SqliteEventStore({ path }, pace)
+  const { problems } = await store.verify({ signal: AbortSignal.timeout(10_000) })
+  assert.deepEqual(new Set(problems.map(({ kind }) => kind)), new Set(['file', 'snapshot']))
 })
-
-/** @see https://www.sqlite.org/fileformat2.html#b_tree_pages */
-function reorderCells(file: Buffer, page: number, order: 'reversed' | 'rotated'): Buffer {
-  const bytes = Buffer.from(file)
-  const start = (page - 1) * 4096
-  // The last child of a page that is no leaf.
-  if ((bytes[start] ?? 0) < 8) return reorderCells(file, bytes.readUInt32BE(start + 8), order)
-  const cells = start + 8
-  const pointers = Array.from({ length: bytes.readUInt16BE(start + 3) }, (_, index) =>
-    bytes.readUInt16BE(cells + 2 * index),
-  )
-  const changed = order === 'reversed' ? pointers.toReversed() : [...pointers.slice(1), ...pointers.slice(0, 1)]
-  for (const [index, pointer] of changed.entries()) bytes.writeUInt16BE(pointer, cells + 2 * index)
-  return bytes
-}
