@@ -42,6 +42,10 @@ test('what processes append under faults is stored once, and one order explains 
     const wanted = witness.acknowledged + appends
     for (const end = performance.now() + longestStandstillMs; witness.acknowledged < wanted; await sleep(10)) {
       assert.equal(processes.ended, 0, 'no process ends by itself')
+      assert.deepEqual(
+        followers.map(({ failure }) => failure),
+        [undefined, undefined],
+      )
       assert.ok(performance.now() < end, `${witness.acknowledged} of ${wanted} appends after ${longestStandstillMs} ms`)
     }
   }
@@ -100,9 +104,15 @@ function follow(store: EventStore) {
     for await (const batch of store.subscribe('events.>', { signal: stop.signal }))
       events.push(...batch.events.map(seen))
   })()
-  // Told of by stop, unless the test has failed before.
-  following.catch(() => undefined)
+  let failure: unknown
+  following.catch((error) => {
+    failure = error
+  })
   return {
+    /** Why it does not follow any more. */
+    get failure() {
+      return failure
+    },
     /** @returns what it saw, when that is so many or nothing more comes */
     async stop(count: number): Promise<readonly SeenEvent[]> {
       for (let waited = 0; events.length < count && waited < longestStandstillMs; waited += 10) await sleep(10)

@@ -34,7 +34,10 @@ export class LeaderApi {
     this.#inbox = inbox
     this.#api = apiPrefix
     this.#stream = stream
-    this.#lease = new LeaderLease(inbox, () => this.#info())
+    this.#lease = new LeaderLease(
+      () => inbox.connection.getServer(),
+      () => this.#info(),
+    )
   }
 
   /** @returns the newest message whose subject matches @throws {NoAnswer} when no leader answers */
