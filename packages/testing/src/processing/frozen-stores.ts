@@ -17,9 +17,12 @@ export class FrozenStores {
   readonly refusals: Refusal[] = []
   #ice: PromiseWithResolvers<void> | undefined
   #freezesAt: ((method: string) => boolean) | undefined
+  /** Calls that have reached a store, which has not answered yet. */
+  #underWay = 0
 
+  /** True when nothing of it is under way to a store any more, either. */
   get isFrozen(): boolean {
-    return this.#ice !== undefined
+    return this.#ice !== undefined && this.#underWay === 0
   }
 
   freeze(): void {
@@ -76,8 +79,8 @@ export class FrozenStores {
         this.#freezesAt = undefined
         this.freeze()
       }
-      const result =
-        this.#ice === undefined ? method.apply(target, given) : this.#later(() => method.apply(target, given))
+      const call = () => this.#counted(method.apply(target, given))
+      const result = this.#ice === undefined ? call() : this.#later(call)
       return result instanceof Promise ? this.#answer(name, result) : result
     }
   }
@@ -85,6 +88,12 @@ export class FrozenStores {
   async #later(call: () => unknown): Promise<unknown> {
     await this.#ice?.promise
     return call()
+  }
+
+  #counted(result: unknown): unknown {
+    if (!(result instanceof Promise)) return result
+    this.#underWay++
+    return result.finally(() => this.#underWay--)
   }
 
   async #answer(method: string, result: Promise<unknown>): Promise<unknown> {

@@ -174,6 +174,7 @@ export function sagaTakeOverTests(test: BankTest): void {
     await one.order('begun', { from: 'a', to: 'nobody', amount: 10 })
     await untilTaken(one, 'begun')
     one.frozen.freeze()
+    await until('it stands still', () => one.frozen.isFrozen)
     const late = await bank.start('late')
     bank.passLongTime()
     await orderAll(late, 'later')
