@@ -56,6 +56,11 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     ...{ file: `${PEOPLE}/kill-nine.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },
   },
   {
+    guarantee: 'What the service acknowledged is there, once, and views equal a replay',
+    attack: 'The service runs out of memory during an import',
+    ...{ file: `${PEOPLE}/out-of-memory.test.ts`, size: 'CIM_KILLS', first: 2, unit: 'deaths' },
+  },
+  {
     guarantee: 'Every saga ends, and nothing is done twice',
     attack: 'Its process killed; HR refuses, fails or is lost; functions that throw',
     ...{ file: `${PEOPLE}/hiring-faults.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },
