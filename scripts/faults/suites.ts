@@ -61,6 +61,11 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     ...{ file: `${PEOPLE}/out-of-memory.test.ts`, size: 'CIM_KILLS', first: 2, unit: 'deaths' },
   },
   {
+    guarantee: 'The service goes on without loss when connections end',
+    attack: 'More connections than the service may have file descriptors',
+    ...{ file: `${PEOPLE}/descriptors.test.ts`, size: 'CIM_ROUNDS', first: 3, unit: 'crowds' },
+  },
+  {
     guarantee: 'Every saga ends, and nothing is done twice',
     attack: 'Its process killed; HR refuses, fails or is lost; functions that throw',
     ...{ file: `${PEOPLE}/hiring-faults.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },
