@@ -51,6 +51,12 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     count: /(\d+) damages: /g,
   },
   {
+    guarantee: 'A failing disk loses nothing that was acknowledged, and leaves nothing in part',
+    attack: 'Every so many reads, writes or syncs fail, or all syncs from some moment on',
+    ...{ file: `${SQLITE}/disk-errors.test.ts`, size: 'CIM_ROUNDS', first: 2, unit: 'failed calls' },
+    count: /(\d+) calls failed/g,
+  },
+  {
     guarantee: 'What the service acknowledged is there, once',
     attack: 'The service killed during an import',
     ...{ file: `${PEOPLE}/kill-nine.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },

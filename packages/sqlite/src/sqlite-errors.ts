@@ -50,7 +50,7 @@ export function toStoreError(error: unknown, path: string, doing: string): Error
       })
     case corrupt:
       return new StoreCorruptError(
-        `${subject} The file is damaged. Stop, keep a copy of it, and restore a backup, as SqliteEventStore.backup() makes them.`,
+        `${subject} The file is damaged, or its disk cannot be read. Stop, check the disk, keep a copy of the file, and restore a backup, as SqliteEventStore.backup() makes them.`,
         {
           cause: error,
         },
@@ -98,6 +98,11 @@ function isNumberTooLarge(error: unknown): boolean {
 /** Tells whether another connection stands in the way for now. */
 export function isBusy(error: unknown): boolean {
   return ((resultCodeOf(error) ?? 0) & 0xff) === busy
+}
+
+/** Tells whether the disk has failed. */
+export function isIoError(error: unknown): boolean {
+  return ((resultCodeOf(error) ?? 0) & 0xff) === ioError
 }
 
 /** Tells whether a row was to be written whose key is there already. */

@@ -27,6 +27,7 @@ import {
   Signal,
   type SnapshotStore,
   StoreLockedError,
+  StoreUnavailableError,
   type SubscribeOptions,
   subjectMatcher,
 } from '@cim/core'
@@ -44,7 +45,7 @@ import { SqliteInlineViews } from './inline-view-store.ts'
 import type { IndexPace } from './log-index.ts'
 import { eventStoreMigrations } from './migrations.ts'
 import { openInlineViews } from './open-inline-views.ts'
-import { isDuplicateKey, toStoreError } from './sqlite-errors.ts'
+import { isDuplicateKey, isIoError, toStoreError } from './sqlite-errors.ts'
 import { SqliteSnapshotStore } from './sqlite-snapshot-store.ts'
 
 /** Options of {@link SqliteEventStore}. */
@@ -273,6 +274,14 @@ export class SqliteEventStore implements EventStore {
 
 /** Only the owner of the lock writes: a key that is there already, though memory does not know it, is somebody else's. */
 function toWriteError(error: unknown, path: string): Error {
+  // What was written but could not be synced is found when the file is opened again, unless something was written over it.
+  if (isIoError(error)) {
+    return new StoreUnavailableError(
+      `SQLite file ${path}: writing failed (${String(error)}). It is not known whether it is stored: after a restart it may be there, whole. ` +
+        'Check the disk. Repeat it unchanged, with the same command id or event ids: nothing is stored twice.',
+      { cause: error },
+    )
+  }
   if (!isDuplicateKey(error)) return toStoreError(error, path, 'writing')
   return new StoreLockedError(
     `SQLite file ${path}: somebody else has written to it while this store had it open (${String(error)}). Nothing was stored now. ` +
