@@ -71,15 +71,16 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
     const checked = checkProgressOptions(options)
     const connection = await connectTo(checked)
     try {
-      await openProgressBucket(connection, checked)
-      return new JetStreamProgressStore(checked, connection)
+      const { config } = await openProgressBucket(connection, checked)
+      return new JetStreamProgressStore(checked, connection, config.max_msg_size)
     } catch (error) {
       if (checked.connection === undefined) await connection.close()
       throw error
     }
   }
 
-  private constructor(options: CheckedProgressOptions, connection: NatsConnection) {
+  private constructor(options: CheckedProgressOptions, connection: NatsConnection, maxMessageBytes: number) {
+    const maxPayload = connection.info?.max_payload ?? 1_048_576
     const stream = bucketStream(options.bucket)
     this.#options = options
     this.#connection = connection
@@ -88,7 +89,7 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
       direct: new DirectReader(this.#inbox, apiPrefix, stream),
       leader: new LeaderApi(this.#inbox, apiPrefix, stream),
       publisher: new Publisher(this.#inbox),
-      maxPayload: connection.info?.max_payload ?? 1_048_576,
+      maxPayload: maxMessageBytes > 0 ? Math.min(maxPayload, maxMessageBytes) : maxPayload,
     })
     this.#changes = new RecordChanges(this.#bucket, () => this.#newPatience())
   }

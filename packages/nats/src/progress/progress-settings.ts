@@ -14,12 +14,17 @@ import {
 export const acceptableBucketSettings: readonly string[] = [
   'storage',
   'retention',
+  'discard',
   'max_age',
   'max_bytes',
   'max_msgs',
+  'max_msg_size',
   'allow_msg_ttl',
   'replicas',
 ]
+
+/** The least `max_msg_size`: records are small, what is larger is cut to fit. */
+const leastMessageBytes = 65_536
 
 /** @returns the settings of a bucket as `nats kv` knows it, with atomic batches besides */
 export function bucketSettings({ name, subjects, replicas }: WantedStream): StreamSettings {
@@ -34,6 +39,7 @@ export function bucketSettings({ name, subjects, replicas }: WantedStream): Stre
     max_bytes: -1,
     max_msgs: -1,
     max_msgs_per_subject: 1,
+    max_msg_size: -1,
     allow_direct: true,
     allow_atomic: true,
     allow_rollup_hdrs: true,
@@ -85,9 +91,25 @@ export function compareBucket(
       found: config.retention,
       risk: 'progress is deleted once it was consumed',
     },
+    {
+      setting: 'discard',
+      expected: 'new',
+      found: config.discard,
+      risk: 'the progress of processors that stand still is deleted to make room, and their effects are repeated',
+      // Together with a limit, that is no risk but sure to come.
+      isImpossible: config.max_bytes > 0 || config.max_msgs > 0,
+    },
     { setting: 'max_age', expected: 0, found: config.max_age, risk: lost },
     { setting: 'max_bytes', expected: -1, found: config.max_bytes, risk: full },
     { setting: 'max_msgs', expected: -1, found: config.max_msgs, risk: full },
+    {
+      setting: 'max_msg_size',
+      expected: `-1, or at least ${leastMessageBytes} if accepted`,
+      found: config.max_msg_size,
+      isGood: config.max_msg_size <= 0,
+      risk: 'saves are refused whose record is larger',
+      isImpossible: config.max_msg_size < leastMessageBytes,
+    },
     {
       setting: 'allow_msg_ttl',
       expected: false,
