@@ -57,6 +57,11 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     count: /(\d+) calls failed/g,
   },
   {
+    guarantee: 'Views wait for room on their disk, and count each event once',
+    attack: 'The disk of the views full while an application projects into it',
+    ...{ file: `${SQLITE}/views-full-disk.test.ts`, size: 'CIM_ROUNDS', first: 4, unit: 'full disks' },
+  },
+  {
     guarantee: 'What the service acknowledged is there, once',
     attack: 'The service killed during an import',
     ...{ file: `${PEOPLE}/kill-nine.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },
