@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AppendResult, EventStore } from '@cim/core'
-import { jetstreamManager } from '@nats-io/jetstream'
+import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { startCuttingProxy } from '../test-support/cutting-proxy.ts'
 import { type NatsCluster, startNatsCluster, startNatsServer } from '../test-support/nats-server.ts'
@@ -35,13 +35,14 @@ async function openWithDeafOrder(options: object) {
   return { store, own, order, [Symbol.asyncDispose]: close }
 }
 
-/** Makes a stream as it is, empty. */
-async function emptyStream(name: string): Promise<void> {
+/** Makes a stream as it is, with nothing in it but these messages, if any. */
+async function emptyStream(name: string, subject = '', bodies: readonly string[] = []): Promise<void> {
   const connection = await connect({ servers: server.url })
   const { streams } = await jetstreamManager(connection)
   const { config } = await streams.info(name)
   await streams.delete(name)
   await streams.add(config)
+  for (const body of bodies) await jetstream(connection).publish(subject, body)
   await connection.close()
 }
 
@@ -91,6 +92,20 @@ describe('an order log that came back with less than it had acknowledged', { tim
     const corrupt = { code: 'store-corrupt', message: /the order log was read up to 3, and its message 1 is no longer/ }
     await assert.rejects(store.appendEvents(person('dan'), noted(1), { expectedVersion: 0 }), corrupt)
     await assert.rejects(store.subscribe('events.>', { afterPosition: 3 })[Symbol.asyncIterator]().next(), corrupt)
+  })
+
+  test("and in which others have claimed again is not taken for the same because of a claim of one's own", async () => {
+    await using proxy = await startCuttingProxy(server.port)
+    const own = ownShards({ servers: proxy.url, shards: 1 })
+    await using store = await ShardedJetStreamEventStore.open(own)
+    for (const id of ['ada', 'bob', 'cyd']) await store.appendEvents(person(id), noted(1), { expectedVersion: 0 })
+    const others = ['[[0,1]]', '[[0,3]]', '[[0,3],[0,3]]']
+    await emptyStream(`${own.streamName}-order`, `${own.subjectPrefix}.order.claims`, others)
+    proxy.cut()
+    await assert.rejects(store.appendEvents(person('dan'), noted(1), { expectedVersion: 0 }), {
+      code: 'store-corrupt',
+      message: /its message 3 is no longer there or another one/,
+    })
   })
 
   test('ends subscriptions once the servers are back', async () => {

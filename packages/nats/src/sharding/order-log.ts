@@ -81,7 +81,8 @@ export class OrderLog {
 
   /** Takes a message of this process that was acknowledged, and folds what stands before it. */
   async take(sequence: number, claim: readonly ShardPlace[]): Promise<void> {
-    if (sequence > this.#folded) this.#own.set(sequence, claim)
+    // While it is not known whether the log is still what was folded, everything is read from it, this claim too.
+    if (sequence > this.#folded && !this.#isDoubtful) this.#own.set(sequence, claim)
     for (let next = this.#own.get(this.#folded + 1); next !== undefined; next = this.#own.get(this.#folded + 1)) {
       this.#fold(this.#folded + 1, next, encodeClaim(next))
     }
@@ -116,6 +117,7 @@ export class OrderLog {
   /** The servers were away, and may have lost what they had not synced: it is compared before more is folded. */
   doubt(): void {
     this.#isDoubtful = true
+    this.#own.clear()
   }
 
   /** @throws {StoreCorruptError} when the log is no longer what was folded */
