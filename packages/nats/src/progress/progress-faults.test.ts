@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DeadLetterSequence, nothingSeen, type ProgressSave } from '@cim/core'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
 import { startCuttingProxy } from '../test-support/cutting-proxy.ts'
 import { startNatsCluster, startNatsServer } from '../test-support/nats-server.ts'
 import { ownBucket } from '../test-support/test-stores.ts'
@@ -86,4 +88,29 @@ test('a change that could not be sent does not say that it may have been made', 
     assert.doesNotMatch(error.message, /is not known/)
     return true
   })
+})
+
+test('a leader that has lost the others is asked with pauses whether a change is taken', {
+  timeout: 60_000,
+}, async () => {
+  await using cluster = await startNatsCluster()
+  const own = ownBucket({ requestTimeoutMs: 300, giveUpAfterMs: 3000 })
+  const first = await connect({ servers: [...cluster.urls] })
+  await using before = await JetStreamProgressStore.open({ ...own, connection: first })
+  await before.setPaused(processorName, false)
+  const info = await (await jetstreamManager(first)).streams.info(`KV_${own.bucket}`)
+  const leader = cluster.servers.find(({ name }) => name === info.cluster?.leader)
+  assert.ok(leader !== undefined, 'the bucket has a leader')
+  const connection = await connect({ servers: leader.url })
+  await using store = await JetStreamProgressStore.open({ ...own, connection })
+  let changes = 0
+  const publish = connection.publish.bind(connection)
+  connection.publish = (subject, ...rest) => {
+    if (subject.startsWith('$KV.')) changes++
+    publish(subject, ...rest)
+  }
+  await Promise.all(cluster.servers.filter((server) => server !== leader).map((server) => server.kill()))
+  await assert.rejects(store.setPaused(processorName, true), { code: 'store-unavailable' })
+  assert.ok(changes > 1 && changes < 100, `it was asked ${changes} times`)
+  await Promise.all([connection.close(), first.close()])
 })

@@ -38,6 +38,8 @@ interface Change<TResult> {
   readonly patience: Patience
   /** What was decided when a message was sent of which it is not known whether it was stored. */
   sent: { readonly result: TResult } | undefined
+  /** Place of the record on which the server refused the change, undefined when it did not. */
+  refusedOn: number | undefined
 }
 
 interface KnownHeld {
@@ -88,7 +90,8 @@ export class RecordChanges {
   change<TResult>(request: ChangeRequest, decide: Decide<TResult>): Promise<TResult> {
     return this.#queue.run(request.processorName, async () => {
       const mark: WriteMark = [this.#store, ++this.#count]
-      const change: Change<TResult> = { request, decide, mark, patience: this.#newPatience(), sent: undefined }
+      const patience = this.#newPatience()
+      const change: Change<TResult> = { request, decide, mark, patience, sent: undefined, refusedOn: undefined }
       for (;;) {
         try {
           const done = await this.#attempt(change)
@@ -109,6 +112,11 @@ export class RecordChanges {
     const inMemory = this.#known.get(processorName)
     const known = inMemory ?? (await this.#bucket.read(subjects, processorName))
     if (sent !== undefined && hasMark(known.record, mark)) return sent
+    if (change.refusedOn === known.sequence) {
+      change.refusedOn = undefined
+      // Another change is still on its way through the replicas.
+      throw new NoAnswer('another change is under way', true)
+    }
     const held = needsHeld === true ? await this.#heldOf(request, known) : nothingHeld
     let decision: Decision<TResult>
     try {
@@ -121,7 +129,10 @@ export class RecordChanges {
     if (record === undefined) return inMemory === undefined ? { result } : undefined
     const next = marked(draft === undefined ? record : withHeld(record, draft), mark)
     const outcome = await this.#bucket.write(subjects, known, { record: next, draft })
-    if (outcome.kind === 'refused') return undefined
+    if (outcome.kind === 'refused') {
+      change.refusedOn = known.sequence
+      return undefined
+    }
     if (outcome.kind === 'unknown') {
       if (outcome.cause.isSent) change.sent = { result }
       throw outcome.cause
