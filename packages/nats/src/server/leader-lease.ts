@@ -79,7 +79,7 @@ export class LeaderLease {
       if (lease !== undefined && lease.server === this.#server() && momentMs <= lease.untilMs) {
         if (lease.isSettled) return lease
         // A timer may fire a moment early.
-        await sleep(Math.ceil(lease.settledMs - performance.now()) + 1)
+        await sleep(Math.max(0, Math.ceil(lease.settledMs - performance.now())) + 1)
         if (this.#newest !== lease) continue
       }
       await this.#renew()
