@@ -24,7 +24,7 @@ import {
   StaleOwnerError,
   StoreClosedError,
 } from '@cim/core'
-import type { NatsConnection } from '@nats-io/nats-core'
+import { type NatsConnection, nuid } from '@nats-io/nats-core'
 import { connectTo } from '../jetstream-connection.ts'
 import { DirectReader } from '../server/direct-reader.ts'
 import { Inbox } from '../server/inbox.ts'
@@ -40,7 +40,7 @@ import {
   checkProgressOptions,
   type JetStreamProgressStoreOptions,
 } from './progress-options.ts'
-import { changed, checkOwner, checkSave, claimed, moved } from './progress-record.ts'
+import { changed, checkOwner, checkSave, claimed, isNewest, moved } from './progress-record.ts'
 import { ProgressSubjects } from './progress-subjects.ts'
 import { type ChangeRequest, type Decide, RecordChanges } from './record-changes.ts'
 
@@ -59,6 +59,8 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
   readonly #bucket: ProgressBucket
   readonly #changes: RecordChanges
   readonly #leases = new LeaseSightings()
+  /** Of the claims that were given here: known by the object, since two of them may have the same epoch. */
+  readonly #tokens = new WeakMap<ProcessorClaim, string>()
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
@@ -95,13 +97,15 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
   }
 
   async claimProcessor(processorName: string, request: ClaimRequest): Promise<ProcessorClaim | undefined> {
+    const token = nuid.next()
     const claim = await this.#change(processorName, 'claiming a processor', (record) => {
       const isOwn = record.progress.owner === request.owner
       if (!isOwn && !this.#leases.isFree(record, request.now)) return { result: undefined }
-      const next = claimed(record, request)
+      const next = claimed(record, request, token)
       return { result: { processorName, epoch: next.progress.epoch }, record: next }
     })
     if (claim === undefined) return undefined
+    this.#tokens.set(claim, token)
     this.#leases.gave(claim)
     this.committed.notify()
     return claim
@@ -109,7 +113,7 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
 
   async renewClaim(claim: ProcessorClaim, leaseUntil: number): Promise<ProcessorProgress> {
     return this.#change(claim.processorName, 'renewing a claim', (record) => {
-      checkOwner(record, claim)
+      checkOwner(record, claim, this.#tokens.get(claim))
       const next = changed(record, { leaseUntil })
       return { result: copyOf(next.progress), record: next }
     })
@@ -117,7 +121,8 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
 
   async releaseClaim(claim: ProcessorClaim): Promise<void> {
     const isReleased = await this.#change(claim.processorName, 'releasing a claim', (record) => {
-      if (record.progress.epoch !== claim.epoch || record.progress.owner === undefined) return { result: false }
+      const isOwner = isNewest(record, claim, this.#tokens.get(claim)) && record.progress.owner !== undefined
+      if (!isOwner) return { result: false }
       return { result: true, record: changed(record, { owner: undefined, leaseUntil: 0 }) }
     })
     if (isReleased) this.committed.notify()
@@ -134,7 +139,7 @@ export class JetStreamProgressStore implements ProgressStore, AsyncDisposable {
     const { claim, position, seen, leaseUntil, deadLetters } = save
     const needsHeld = deadLetters.length > 0
     const decide: Decide<void> = (record, held) => {
-      checkSave(record, save)
+      checkSave(record, save, this.#tokens.get(claim))
       const next = changed(record, { position, seen: { ...seen }, leaseUntil })
       if (!needsHeld) return { result: undefined, record: next }
       const draft = new HeldDraft(held, record.held)

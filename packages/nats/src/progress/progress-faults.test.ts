@@ -2,8 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DeadLetterSequence, nothingSeen, type ProgressSave } from '@cim/core'
+import {
+  type DeadLetterSequence,
+  nothingSeen,
+  type ProcessorClaim,
+  type ProgressSave,
+  StaleOwnerError,
+} from '@cim/core'
 import { jetstreamManager } from '@nats-io/jetstream'
+import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
 import { startCuttingProxy } from '../test-support/cutting-proxy.ts'
 import { startNatsCluster, startNatsServer } from '../test-support/nats-server.ts'
@@ -22,18 +29,16 @@ function letter(index: number): DeadLetterSequence {
   return { ...aggregate, state: 'parked', ...at, failure, ...times, nextAttemptAt: undefined }
 }
 
+/** @returns a step that holds nothing back */
+function stepOf(claim: ProcessorClaim, position: number): ProgressSave {
+  const expected = { expectedPosition: position - 1, expectedRevision: 0 }
+  return { claim, ...expected, position, seen: nothingSeen, leaseUntil: now + leaseMs, deadLetters: [] }
+}
+
 /** Each step holds back one more aggregate. */
 async function saveStep(store: JetStreamProgressStore, position: number): Promise<void> {
-  const save: ProgressSave = {
-    claim: { processorName, epoch: 1 },
-    expectedPosition: position - 1,
-    expectedRevision: 0,
-    position,
-    seen: nothingSeen,
-    leaseUntil: now + leaseMs,
-    deadLetters: [{ kind: 'put', sequence: letter(position) }],
-  }
-  await store.saveProgress(save)
+  const step = stepOf({ processorName, epoch: 1 }, position)
+  await store.saveProgress({ ...step, deadLetters: [{ kind: 'put', sequence: letter(position) }] })
 }
 
 for (const [title, isCluster] of [
@@ -114,3 +119,38 @@ test('a leader that has lost the others is asked with pauses whether a change is
   assert.ok(changes > 1 && changes < 100, `it was asked ${changes} times`)
   await Promise.all([connection.close(), first.close()])
 })
+
+for (const [title, isSame] of [
+  ['another process', false],
+  ['the same process', true],
+] as const) {
+  test(`an owner whose claim the servers have lost is refused when a runner of ${title} has its epoch`, {
+    timeout: 30_000,
+  }, async () => {
+    await using server = await startNatsServer()
+    const own = ownBucket({ servers: server.url })
+    await using first = await JetStreamProgressStore.open(own)
+    await using second = isSame ? first : await JetStreamProgressStore.open(own)
+    const claimAs = async (store: JetStreamProgressStore, owner: string): Promise<ProcessorClaim> => {
+      const claim = await store.claimProcessor(processorName, { owner, now, leaseMs })
+      assert.ok(claim !== undefined, `${owner} is given the processor`)
+      return claim
+    }
+    const connection = await connect({ servers: server.url })
+    const bucket = await new Kvm(connection).open(own.bucket ?? '')
+    await first.setPaused(processorName, false)
+    const older = await bucket.get(`${processorName}.progress`)
+    const lost = await claimAs(first, 'first')
+    await bucket.put(`${processorName}.progress`, older?.value ?? '')
+    const kept = await claimAs(second, 'second')
+    assert.deepEqual(kept, lost, 'both have the same epoch')
+    await second.saveProgress(stepOf(kept, 1))
+    await assert.rejects(first.renewClaim(lost, now + leaseMs), StaleOwnerError)
+    await assert.rejects(first.saveProgress(stepOf(lost, 2)), StaleOwnerError)
+    await first.releaseClaim(lost)
+    await second.saveProgress(stepOf(kept, 2))
+    const progress = await second.readProgress(processorName)
+    assert.deepEqual([progress?.owner, progress?.position], ['second', 2])
+    await connection.close()
+  })
+}

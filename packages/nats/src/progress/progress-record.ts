@@ -18,6 +18,8 @@ export interface ProgressRecord {
   readonly progress: ProcessorProgress
   /** How long the owner's signs of life are good for. */
   readonly leaseMs: number
+  /** Drawn for each claim. Servers that come back with an older record give an epoch twice; this they cannot. */
+  readonly claimToken?: string
   readonly held: HeldSummary
   /** How many records of what was given up there are. */
   readonly discarded: number
@@ -89,11 +91,12 @@ export function changed(record: ProgressRecord, change: Partial<ProcessorProgres
   return { ...record, progress: { ...record.progress, ...change } }
 }
 
-export function claimed(record: ProgressRecord, request: ClaimRequest): ProgressRecord {
+export function claimed(record: ProgressRecord, request: ClaimRequest, claimToken: string): ProgressRecord {
   const { epoch, position, seenAfter } = record.progress
   const { owner, now, leaseMs, startPosition = 0 } = request
   const start = epoch === 0 ? { position: startPosition, seenAfter: startPosition } : { position, seenAfter }
-  return { ...changed(record, { ...start, epoch: epoch + 1, owner, leaseUntil: now + leaseMs }), leaseMs }
+  const next = changed(record, { ...start, epoch: epoch + 1, owner, leaseUntil: now + leaseMs })
+  return { ...next, leaseMs, claimToken }
 }
 
 /** Its epoch rises, so that what an owner saves late is refused. */
@@ -110,14 +113,21 @@ export function moved(record: ProgressRecord, position: number): ProgressRecord 
   })
 }
 
+/** @param token that of the claim, undefined when another process was given it: then its epoch alone tells */
+export function isNewest({ progress, claimToken }: ProgressRecord, { epoch }: ProcessorClaim, token?: string): boolean {
+  return progress.epoch === epoch && (token === undefined || claimToken === token)
+}
+
 /** @throws {StaleOwnerError} when the claim has passed to another owner */
-export function checkOwner({ progress }: ProgressRecord, { processorName, epoch }: ProcessorClaim): void {
-  if (progress.epoch !== epoch) throw new StaleOwnerError(processorName, epoch, progress.epoch)
+export function checkOwner(record: ProgressRecord, claim: ProcessorClaim, token?: string): void {
+  if (isNewest(record, claim, token)) return
+  throw new StaleOwnerError(claim.processorName, claim.epoch, record.progress.epoch)
 }
 
 /** @throws as {@link ProgressStore.saveProgress} says */
-export function checkSave(record: ProgressRecord, { claim, expectedPosition, expectedRevision }: ProgressSave): void {
-  checkOwner(record, claim)
+export function checkSave(record: ProgressRecord, save: ProgressSave, token?: string): void {
+  const { claim, expectedPosition, expectedRevision } = save
+  checkOwner(record, claim, token)
   const { position, revision } = record.progress
   if (position !== expectedPosition) throw new StaleCheckpointError(claim.processorName, expectedPosition, position)
   if (revision === expectedRevision) return
