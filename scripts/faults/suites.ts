@@ -62,6 +62,11 @@ export const FAULT_SUITES: readonly FaultSuite[] = [
     ...{ file: `${SQLITE}/views-full-disk.test.ts`, size: 'CIM_ROUNDS', first: 4, unit: 'full disks' },
   },
   {
+    guarantee: 'Commands and views go on, and time-stamps never run backwards',
+    attack: 'The clock set back and forward by hours',
+    ...{ file: `${SQLITE}/clock-jumps.test.ts`, size: 'CIM_JUMPS', first: 30, unit: 'jumps' },
+  },
+  {
     guarantee: 'What the service acknowledged is there, once',
     attack: 'The service killed during an import',
     ...{ file: `${PEOPLE}/kill-nine.test.ts`, size: 'CIM_KILLS', first: 5, unit: 'kills' },

@@ -91,6 +91,21 @@ describe('events that are held back', () => {
     assert.equal(held.get(event)?.attempts, 3)
   })
 
+  test('wait no longer than the longest delay when the clock is set back', () => {
+    const { held, time } = open()
+    const event = storedEvent(1, 'a', 1)
+    time.now = 3_601_000
+    held.hold({ event, error }, [event])
+    time.now = 1000
+    assert.equal(held.dueAt, 1000)
+    assert.deepEqual(
+      held.due(9).map(({ aggregateId }) => aggregateId),
+      ['a'],
+    )
+    held.failAgain(held.get(event) ?? assert.fail('it is held'), { event, error }, 0)
+    assert.deepEqual([held.due(9).length, held.dueAt], [0, 1200])
+  })
+
   test('count attempts anew when another event fails', () => {
     const { held } = open()
     const [one, two] = [storedEvent(1, 'a', 1), storedEvent(2, 'a', 2)]

@@ -41,7 +41,8 @@ export class HeldEvents {
   }
 
   get dueAt(): number {
-    return this.#dueAt
+    const now = this.#options.now()
+    return this.#isDue(this.#dueAt, now) ? now : this.#dueAt
   }
 
   get hasChanges(): boolean {
@@ -152,13 +153,13 @@ export class HeldEvents {
   /** @returns aggregates whose next attempt is due, those that failed first before the others */
   due(most: number): readonly DeadLetterSequence[] {
     const now = this.#options.now()
-    if (now < this.#dueAt) return []
+    if (!this.#isDue(this.#dueAt, now)) return []
     const due: DeadLetterSequence[] = []
     this.#dueAt = Number.POSITIVE_INFINITY
     for (const sequence of this.#sequences.values()) {
       if (sequence.nextAttemptAt === undefined) continue
       const at = Date.parse(sequence.nextAttemptAt)
-      if (at <= now && due.length < most) due.push(sequence)
+      if (this.#isDue(at, now) && due.length < most) due.push(sequence)
       // An attempt that fails says itself when the next one is due.
       else this.#dueAt = Math.min(this.#dueAt, at)
     }
@@ -239,6 +240,11 @@ export class HeldEvents {
     if (known !== undefined && (behind === undefined || known.behind !== undefined)) return
     const before = known === undefined ? this.#sequences.get(key) : known.before
     this.#changed.set(key, { aggregate, before, behind })
+  }
+
+  /** Nobody waits longer than the longest delay: what seems to has met a clock that was set back meanwhile. */
+  #isDue(at: number, now: number): boolean {
+    return at <= now || (at > now + this.#options.policy.retryDelay.mostMs && at !== Number.POSITIVE_INFINITY)
   }
 
   #nextAttempt(error: unknown, attempts: number): Pick<DeadLetterSequence, 'state' | 'nextAttemptAt'> {
