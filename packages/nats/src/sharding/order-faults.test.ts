@@ -10,6 +10,7 @@ import { startCuttingProxy } from '../test-support/cutting-proxy.ts'
 import { type NatsCluster, startNatsCluster, startNatsServer } from '../test-support/nats-server.ts'
 import { allEvents, assertStoredOnce, noted, person } from '../test-support/sample-events.ts'
 import { ownShards } from '../test-support/test-shards.ts'
+import { ShardRule } from './shard-rule.ts'
 import { ShardedJetStreamEventStore } from './sharded-jetstream-event-store.ts'
 
 /** Leaders killed in turn, of the order log first, then of the shards: `CIM_KILLS=20` runs a long one. */
@@ -122,20 +123,61 @@ describe('an order log that came back with less than it had acknowledged', { tim
   })
 })
 
-test('a shard that came back with less than it had acknowledged is noticed by the next append to it, and at each start', {
-  timeout: 30_000,
-}, async () => {
-  const own = ownShards({ servers: server.url, shards: 1 })
-  await using store = await ShardedJetStreamEventStore.open(own)
-  await store.appendEvents(person('ada'), noted(3), { expectedVersion: 0 })
-  await emptyStream(`${own.streamName}-1`)
-  await assert.rejects(store.appendEvents(person('bob'), noted(1), { expectedVersion: 0 }), {
-    code: 'store-corrupt',
-    message: /held 3 messages that have positions, and now gave place 1/,
+/** @returns ids of persons in one of two shards each: the first of them is in the shard that comes first */
+function idsByShard(): readonly (readonly string[])[] {
+  const rule = new ShardRule(2, 'aggregate-id')
+  const ids = Array.from({ length: 40 }, (_, index) => `p-${index}`)
+  return [0, 1].map((shard) => ids.filter((id) => rule.shardOf(person(id)) === shard))
+}
+
+describe('a shard that came back with less than it had acknowledged', { timeout: 60_000 }, () => {
+  const [[ada = '', bob = ''] = [], [cyd = '', dan = ''] = []] = idsByShard()
+  const corrupt = { code: 'store-corrupt' }
+  const event = { eventId: 'e-1', eventType: 'Noted', eventData: 1 }
+
+  async function openFilled(servers: string) {
+    const own = ownShards({ servers, shards: 2 })
+    const store = await ShardedJetStreamEventStore.open(own)
+    for (const id of [ada, cyd]) await store.appendEvents(person(id), noted(3), { expectedVersion: 0 })
+    return { own, store, [Symbol.asyncDispose]: () => store.close() }
+  }
+
+  test('is noticed by the next append to it, and at each start; everything after it is refused', async () => {
+    await using filled = await openFilled(server.url)
+    const { own, store } = filled
+    const batches = store.subscribe('events.>', { afterPosition: 6 })[Symbol.asyncIterator]()
+    const waiting = assert.rejects(batches.next(), corrupt)
+    await emptyStream(`${own.streamName}-1`)
+    for (const message of [/held 3 messages that have positions, and now gave place 1/, /now gave place 1/]) {
+      const append = store.appendEvents(person(bob), [event], { expectedVersion: 0 })
+      await assert.rejects(append, { ...corrupt, message }, 'a repeat, too')
+    }
+    await assert.rejects(store.appendEvents(person(dan), [event], { expectedVersion: 0 }), corrupt, 'another shard')
+    await assert.rejects(store.readEvents(), corrupt)
+    await assert.rejects(store.loadEvents(person(cyd)), corrupt)
+    await waiting
+    await assert.rejects(ShardedJetStreamEventStore.open(own), corrupt)
   })
-  await assert.rejects(ShardedJetStreamEventStore.open(own), {
-    code: 'store-corrupt',
-    message: /read up to 3, and now/,
+
+  test('is noticed by the repeat of what another process has stored in the place of lost events', async () => {
+    await using filled = await openFilled(server.url)
+    const { own, store } = filled
+    await using other = await ShardedJetStreamEventStore.open(own)
+    await emptyStream(`${own.streamName}-1`)
+    for (const each of [other, store]) {
+      await assert.rejects(each.appendEvents(person(bob), [event], { expectedVersion: 0 }), corrupt)
+    }
+  })
+
+  test('is noticed after a reconnect, before anything is appended to another shard', async () => {
+    await using proxy = await startCuttingProxy(server.port)
+    await using filled = await openFilled(proxy.url)
+    const { own, store } = filled
+    await emptyStream(`${own.streamName}-1`)
+    proxy.cut()
+    // Until the process has heard that the connection is gone, it may be answered as if nothing had been.
+    await store.headPosition().catch(() => undefined)
+    await assert.rejects(store.appendEvents(person(dan), [event], { expectedVersion: 0 }), corrupt)
   })
 })
 

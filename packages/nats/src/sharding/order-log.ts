@@ -81,6 +81,7 @@ export class OrderLog {
 
   /** Takes a message of this process that was acknowledged, and folds what stands before it. */
   async take(sequence: number, claim: readonly ShardPlace[]): Promise<void> {
+    this.assertWhole()
     // While it is not known whether the log is still what was folded, everything is read from it, this claim too.
     if (sequence > this.#folded && !this.#isDoubtful) this.#own.set(sequence, claim)
     for (let next = this.#own.get(this.#folded + 1); next !== undefined; next = this.#own.get(this.#folded + 1)) {
@@ -120,9 +121,20 @@ export class OrderLog {
     this.#own.clear()
   }
 
+  /** Nothing is folded or given out any more: what is read or appended from here on could have another position elsewhere. */
+  stop(failure: StoreCorruptError): StoreCorruptError {
+    this.#failure ??= failure
+    return this.#failure
+  }
+
+  /** @throws {StoreCorruptError} when something was found missing or changed before */
+  assertWhole(): void {
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
   /** @throws {StoreCorruptError} when the log is no longer what was folded */
   async verify(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure
+    this.assertWhole()
     if (this.#folded === 0) return
     const [sequence, expected] = [this.#folded, this.#newest]
     const message = await this.#parts.leader.messageAt(sequence)
@@ -133,12 +145,12 @@ export class OrderLog {
 
   /** @param sequence of a message that was folded, and is another now */
   fail(sequence: number): never {
-    this.#failure = new StoreCorruptError(
+    const failure = new StoreCorruptError(
       `JetStream: the order log was read up to ${this.#folded}, and its message ${sequence} is no longer there or another one. The servers have lost claims ` +
         'that they had acknowledged: they lost power without `sync_interval: always`, or were restored from an older copy. Positions after it may be given ' +
         'to other events: stop every process, restore the stream, or build everything anew that keeps positions.',
     )
-    throw this.#failure
+    throw this.stop(failure)
   }
 
   async #advanceTo(sequence: number): Promise<void> {

@@ -41,6 +41,7 @@ import { Inbox } from '../server/inbox.ts'
 import { Patience } from '../server/patience.ts'
 import { Publisher } from '../server/publisher.ts'
 import { snapshotStreamName } from '../stream/open-stream.ts'
+import { Comparison } from './comparison.ts'
 import { EventOrder } from './event-order.ts'
 import { openShards, type ShardStreams, shardPrefix, shardStreamName } from './open-shards.ts'
 import { ShardRule } from './shard-rule.ts'
@@ -55,9 +56,7 @@ import { lostEvents, unplaced } from './sharding-errors.ts'
 /**
  * Keeps each aggregate in one of several streams, and gives all events one order: positions that rise, are the same for every
  * process, and never change. For more events than fit into the memory of the servers of one stream, or more appends than its
- * leader takes. Every append waits for two acknowledgments, one after the other: of its stream, and of the order.
- *
- * What is acknowledged is as durable as in a `JetStreamEventStore`: let the servers run with `sync_interval: always`.
+ * leader takes. Every append waits for two acknowledgments, one after the other: of its stream, and of the order. What is acknowledged is as durable as in a `JetStreamEventStore`: let the servers run with `sync_interval: always`.
  * @see docs/decisions/0018-shards-behind-one-order.md
  */
 export class ShardedJetStreamEventStore implements EventStore {
@@ -71,6 +70,7 @@ export class ShardedJetStreamEventStore implements EventStore {
   readonly #shards: readonly EventStream[]
   readonly #order: EventOrder
   readonly #source: ShardedSource
+  readonly #comparison: Comparison
   readonly #newId: () => string
   readonly #underWay = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
@@ -122,6 +122,7 @@ export class ShardedJetStreamEventStore implements EventStore {
     const { log: order, claims } = this.#order
     const newestClaim = (): number => this.#order.newestClaim()
     this.#source = new ShardedSource({ shards: this.#shards, prefix, order, claims, newestClaim, newPatience })
+    this.#comparison = new Comparison(() => this.#source.checkIsStored(order.endPosition, this.#newPatience()))
     this.snapshotStore = new JetStreamSnapshotStore({
       direct: new DirectReader(inbox, apiPrefix, snapshotStreamName(streamName)),
       publisher,
@@ -143,6 +144,7 @@ export class ShardedJetStreamEventStore implements EventStore {
   #forget(): void {
     for (const shard of this.#shards) shard.forget()
     this.#order.forget()
+    this.#comparison.begin()
   }
 
   async appendEvents(
@@ -156,7 +158,9 @@ export class ShardedJetStreamEventStore implements EventStore {
     const ref = { aggregateType, aggregateId }
     const [shard, stream] = this.#shardOf(ref)
     const covered = this.#order.log.end[shard] ?? 0
-    const stored = stream.appender.append(ref, prepared, { ...options })
+    const own = { ...options }
+    const append = () => stream.appender.append(ref, prepared, own)
+    const stored = this.#comparison.isDue ? this.#comparison.finish().then(append) : append()
     return this.#finish(stored.then((result) => this.#placeAppend(ref, shard, covered, result)))
   }
 
@@ -171,8 +175,11 @@ export class ShardedJetStreamEventStore implements EventStore {
     // A repeat of a command without events says what was recorded: the position in it is no place of the shard.
     if (first === undefined) return result
     const streamName = shardStreamName(this.#options.streamName, shard)
-    if (!result.isRepeat && first.position <= covered) throw lostEvents(streamName, covered, first.position)
+    const { log } = this.#order
+    if (!result.isRepeat && first.position <= covered) throw log.stop(lostEvents(streamName, covered, first.position))
     const patience = this.#newPatience()
+    // Another process may have stored it where events with positions were lost.
+    if (result.isRepeat) await this.#source.checkShard(shard, covered, patience)
     try {
       if (!result.isRepeat) await this.#order.claims.cover([shard, result.position], patience)
       const events = await this.#order.place(shard, result.events, patience)
@@ -288,5 +295,6 @@ export class ShardedJetStreamEventStore implements EventStore {
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw new StoreClosedError('The event store is closed. Open a new one.')
+    this.#order.log.assertWhole()
   }
 }

@@ -1,5 +1,6 @@
 /** Several streams as one log: what each holds, in the order that the claims give. */
 
+import { hasErrorCode, type StoreCorruptError } from '@cim/core'
 import type { EventStream } from '../event-stream.ts'
 import type { LogRun, LogSource } from '../log/log-source.ts'
 import { mostBytesAtOnce } from '../log/stream-source.ts'
@@ -151,7 +152,19 @@ export class ShardedSource implements LogSource {
     const { order, shards } = this.#parts
     await patience.during('comparing the order of events', () => order.verify())
     const { end } = order
-    await Promise.all(shards.map(({ source }, shard) => source.checkIsStored(end[shard] ?? 0, patience)))
+    await Promise.all(shards.map((_, shard) => this.checkShard(shard, end[shard] ?? 0, patience)))
+  }
+
+  /**
+   * @param place that has a position
+   * @throws {StoreCorruptError} when the shard ends before it; then nothing is read or appended any more
+   */
+  async checkShard(shard: number, place: number, patience: Patience): Promise<void> {
+    try {
+      await this.#parts.shards[shard]?.source.checkIsStored(place, patience)
+    } catch (error) {
+      throw hasErrorCode(error, 'store-corrupt') ? this.#parts.order.stop(error as StoreCorruptError) : error
+    }
   }
 }
 

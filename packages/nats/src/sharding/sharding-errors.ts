@@ -13,7 +13,7 @@ export function unplaced({ aggregateType, aggregateId }: AggregateRef, cause: Er
 }
 
 /** @param covered how many places of the stream had positions @param place that it gave out again */
-export function lostEvents(streamName: string, covered: number, place: number): Error {
+export function lostEvents(streamName: string, covered: number, place: number): StoreCorruptError {
   return new StoreCorruptError(
     `JetStream: the stream ${streamName} held ${covered} messages that have positions, and now gave place ${place} to a new event. The servers ` +
       'have lost events that they had acknowledged: they lost power without `sync_interval: always`, or were restored from an older copy. ' +
