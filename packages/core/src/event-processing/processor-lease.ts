@@ -40,8 +40,9 @@ export class ProcessorLease {
   }
 
   /**
-   * Waits until it is worth while to ask again. What an owner in this process gives back is heard of at once; one in another
-   * process is asked after by and by.
+   * Waits until it is worth while to ask again. What an owner in this process gives back is heard of at once, or soon while much
+   * is committed: each commit may be that, and each look is a question to the store. One in another process is asked after by
+   * and by.
    * @param wake ends the wait too
    * @param seen its count, when the processor was asked for
    */
@@ -49,8 +50,10 @@ export class ProcessorLease {
     const { clock, leaseMs, processor } = this.#options
     const { committed } = processor.progressStore
     const until = clock.now() + leaseMs / 3
+    const leastPauseMs = leaseMs / 30
     for (;;) {
       const commits = committed.count
+      const nextLook = clock.now() + leastPauseMs
       const progress = await processor.progressStore.readProgress(processor.processorName)
       const timeoutMs = Math.min(until - clock.now(), leaseMs / 3)
       if (progress?.owner === undefined || wake.count !== seen || timeoutMs <= 0) return
@@ -60,6 +63,9 @@ export class ProcessorLease {
         committed.wait(commits, { signal: ending.signal }),
       ])
       ending.abort()
+      // A clock that is set back must not make it longer.
+      const pauseMs = Math.min(nextLook - clock.now(), leastPauseMs)
+      if (pauseMs > 0) await wake.wait(seen, { timeoutMs: pauseMs, schedule: clock.schedule })
     }
   }
 

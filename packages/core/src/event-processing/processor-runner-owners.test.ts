@@ -86,6 +86,34 @@ describe('two runners of one processor', () => {
     await Promise.all([one.stop(), other.stop()])
   })
 
+  test('the one that waits looks thirty times in a lease at most, however much is committed', async () => {
+    const { newRunner, clock, viewStore } = scene()
+    let looks = 0
+    const progressStore = withHooks<ProgressStore>(viewStore.progressStore, {
+      readProgress: async (name) => {
+        looks++
+        return viewStore.progressStore.readProgress(name)
+      },
+    })
+    const one = newRunner({ leaseMs: 900 })
+    const other = newRunner({ leaseMs: 900, views: withHooks<ViewStore>(viewStore, { progressStore }) })
+    await one.start()
+    await clock.pass(0)
+    await other.start()
+    await clock.pass(0)
+    looks = 0
+    for (let passed = 0; passed < 900; passed++) {
+      progressStore.committed.notify()
+      await clock.pass(1)
+    }
+    // At the end of each third it asks for the processor, too.
+    assert.ok(looks > 20 && looks <= 40, `it looked ${looks} times`)
+    await one.stop()
+    await clock.pass(30)
+    assert.deepEqual([one.status.state, other.status.state], ['stopped', 'running'])
+    await other.stop()
+  })
+
   test('the other takes over when the first has shown no sign of life for too long, and the first can save no more', async () => {
     const { newRunner, deposit, views, clock, viewStore, poison, held } = scene()
     // The first one stands still in the middle of its save.
