@@ -13,11 +13,11 @@ import { LeaderApi } from '../server/leader-api.ts'
 import type { Patience } from '../server/patience.ts'
 import type { Publisher } from '../server/publisher.ts'
 import { Claims } from './claims.ts'
-import { OrderLog } from './order-log.ts'
+import { OrderLog, type OrderLogParts } from './order-log.ts'
 import { OrderSubjects } from './order-messages.ts'
 
 /** What {@link EventOrder} works with. */
-export interface EventOrderParts {
+export interface EventOrderParts extends Pick<OrderLogParts, 'shardEnd'> {
   readonly inbox: Inbox
   readonly publisher: Publisher
   /** The stream of the order log. */
@@ -34,7 +34,7 @@ export class EventOrder {
   readonly claims: Claims
   readonly #watch: LogWatch
 
-  constructor({ inbox, publisher, info, prefix, shards, pageSize }: EventOrderParts) {
+  constructor({ inbox, publisher, info, prefix, shards, pageSize, shardEnd }: EventOrderParts) {
     const { name } = info.config
     const direct = new DirectReader(inbox, apiPrefix, name)
     const leader = new LeaderApi(inbox, apiPrefix, name)
@@ -43,7 +43,7 @@ export class EventOrder {
     const watch = new LogWatch(inbox.connection, name)
     const folded = (sequence: number): void => watch.saw(sequence)
     this.#watch = watch
-    this.log = new OrderLog({ direct, leader, source, publisher, subjects, shards, pageSize, folded })
+    this.log = new OrderLog({ direct, leader, source, publisher, subjects, shards, pageSize, shardEnd, folded })
     this.claims = new Claims(publisher, this.log, subjects)
   }
 

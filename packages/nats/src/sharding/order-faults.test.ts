@@ -181,6 +181,24 @@ describe('a shard that came back with less than it had acknowledged', { timeout:
   })
 })
 
+test('a claim of what no shard holds gives no position to anybody, and says so', { timeout: 30_000 }, async () => {
+  const own = ownShards({ servers: server.url, shards: 2 })
+  await using store = await ShardedJetStreamEventStore.open(own)
+  await store.appendEvents(person('ada'), noted(3), { expectedVersion: 0 })
+  await using connection = await connect({ servers: server.url })
+  await jetstream(connection).publish(
+    `${own.subjectPrefix}.order.claims`,
+    '[[0,9007199254740991],[1,9007199254740991]]',
+  )
+  const corrupt = {
+    code: 'store-corrupt',
+    message: /names place 9007199254740991 of shard \d, whose stream ends at \d/,
+  }
+  await assert.rejects(store.appendEvents(person('bob'), noted(1), { expectedVersion: 0 }), corrupt)
+  await assert.rejects(store.headPosition(), corrupt)
+  await assert.rejects(ShardedJetStreamEventStore.open(own), corrupt)
+})
+
 test('killed leaders of the order log and of shards lose nothing and change no position', {
   timeout: 60_000 + 40_000 * kills,
 }, async () => {

@@ -8,10 +8,13 @@ import type { LeaderApi } from '../server/leader-api.ts'
 import { encodeClaim } from './order-messages.ts'
 import { OrderPage, type ShardPlace } from './order-page.ts'
 import { claimOf, OrderPages, type OrderPagesParts } from './order-pages.ts'
+import { claimOfNothing } from './sharding-errors.ts'
 
 /** What {@link OrderLog} works with. */
 export interface OrderLogParts extends OrderPagesParts {
   readonly leader: LeaderApi
+  /** @returns the last place of a shard, as its leader knows it @throws {StoreUnavailableError} when it does not answer */
+  readonly shardEnd: (shard: number) => Promise<number>
   /** Is told up to which message it has been folded. */
   readonly folded: (sequence: number) => void
 }
@@ -29,6 +32,8 @@ export class OrderLog {
   #newest: string | undefined
   /** Claims of this process of which the place is known, but not what stands before them. */
   readonly #own = new Map<number, readonly ShardPlace[]>()
+  /** Up to where each shard is known to hold something. */
+  readonly #held: number[]
   #advancing: Promise<void> | undefined
   #isDoubtful = false
   #failure: StoreCorruptError | undefined
@@ -37,6 +42,7 @@ export class OrderLog {
     this.#parts = parts
     this.#pages = new OrderPages(parts)
     this.#page = new OrderPage(0, new Array<number>(parts.shards).fill(0))
+    this.#held = new Array<number>(parts.shards).fill(0)
   }
 
   /** The last message that was folded. */
@@ -119,6 +125,12 @@ export class OrderLog {
   doubt(): void {
     this.#isDoubtful = true
     this.#own.clear()
+    this.#held.fill(0)
+  }
+
+  /** Tells of a place that a shard holds: a claim of it need not be checked. */
+  holds([shard, place]: ShardPlace): void {
+    this.#held[shard] = Math.max(place, this.#held[shard] ?? 0)
   }
 
   /** Nothing is folded or given out any more: what is read or appended from here on could have another position elsewhere. */
@@ -164,12 +176,27 @@ export class OrderLog {
 
   async #readOn(): Promise<void> {
     if (this.#isDoubtful || this.#failure !== undefined) await this.verify()
-    const messages = await this.#parts.source.messages(this.#folded, mostMessages, mostBytesAtOnce)
-    for (const message of messages) {
+    const first = this.#folded
+    const messages = await this.#parts.source.messages(first, mostMessages, mostBytesAtOnce)
+    const claims = messages.map((message, index) => claimOf(message, first + index, this.#parts))
+    await this.#checkAreHeld(claims)
+    for (const [index, { sequence, data }] of messages.entries()) {
       // What this process has claimed may have been folded meanwhile.
-      if (message.sequence <= this.#folded) continue
-      this.#fold(message.sequence, claimOf(message, this.#folded, this.#parts), textOf(message.data))
+      if (sequence > this.#folded) this.#fold(sequence, claims[index] ?? [], textOf(data))
     }
+  }
+
+  /** Positions of what no shard holds would never be read, and whoever follows the log would wait for them for ever. */
+  async #checkAreHeld(claims: readonly (readonly ShardPlace[])[]): Promise<void> {
+    const claimed = new Array<number>(this.#parts.shards).fill(0)
+    for (const [shard, place] of claims.flat()) claimed[shard] = Math.max(place, claimed[shard] ?? 0)
+    const checking = claimed.map(async (place, shard) => {
+      if (place <= Math.max(this.#page.end[shard] ?? 0, this.#held[shard] ?? 0)) return
+      const end = await this.#parts.shardEnd(shard)
+      if (place > end) throw this.stop(claimOfNothing(shard, place, end))
+      this.holds([shard, end])
+    })
+    await Promise.all(checking)
   }
 
   #fold(sequence: number, claim: readonly ShardPlace[], text: string): void {

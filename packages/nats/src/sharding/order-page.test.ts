@@ -75,6 +75,13 @@ describe('the order of places in several shards', () => {
     fc.assert(property, { numRuns: 200, ...seeded })
   })
 
+  test('gives no position that is no safe integer', () => {
+    const page = new OrderPage(0, nothing)
+    page.take([[0, Number.MAX_SAFE_INTEGER]])
+    assert.throws(() => page.take([[1, 1]]), { code: 'store-corrupt', message: /place 1 of shard 2, whose position/ })
+    assert.equal(page.endPosition, Number.MAX_SAFE_INTEGER)
+  })
+
   test('is read in runs from any position on, without a gap or an overlap', () => {
     const property = fc.property(claims, fc.nat(), (log, start) => {
       const order = placesInOrder(log)

@@ -71,6 +71,12 @@ export class OrderPage {
   }
 
   #append(shard: number, count: number): void {
+    if (!Number.isSafeInteger(this.#endPosition + count)) {
+      const at = `place ${(this.#end[shard] ?? 0) + count} of shard ${shard + 1}`
+      throw new StoreCorruptError(
+        `The order log names ${at}, whose position would be no safe integer. Let nothing but this store write to its subjects.`,
+      )
+    }
     const after = this.#end[shard] ?? 0
     const last = this.#runs.at(-1)
     if (last?.shard === shard) last.to += count

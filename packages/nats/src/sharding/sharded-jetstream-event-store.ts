@@ -114,11 +114,13 @@ export class ShardedJetStreamEventStore implements EventStore {
     const maxRemembered = Math.ceil(options.maxRemembered / shards)
     this.#inbox = inbox
     this.#shards = streams.shards.map((info, shard) => {
-      const own = { info, prefix: shardPrefix(prefix, shard), stored: () => undefined }
+      const stored = (place: number): void => this.#order.log.holds([shard, place])
+      const own = { info, prefix: shardPrefix(prefix, shard), stored }
       return new EventStream({ inbox, publisher, clock, reads, maxRemembered, newPatience, ...own })
     })
     const { order: info, pageSize } = streams
-    this.#order = new EventOrder({ inbox, publisher, info, prefix, shards, pageSize })
+    const shardEnd = async (shard: number) => (await this.#shards[shard]?.head.newestSequence(newPatience())) ?? 0
+    this.#order = new EventOrder({ inbox, publisher, info, prefix, shards, pageSize, shardEnd })
     const { log: order, claims } = this.#order
     const newestClaim = (): number => this.#order.newestClaim()
     this.#source = new ShardedSource({ shards: this.#shards, prefix, order, claims, newestClaim, newPatience })

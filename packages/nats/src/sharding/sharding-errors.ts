@@ -20,3 +20,12 @@ export function lostEvents(streamName: string, covered: number, place: number): 
       'Stop, and restore what was lost or build everything anew.',
   )
 }
+
+/** @param shard a number from 0 on @param place that the order log names @param end the last place that the shard has */
+export function claimOfNothing(shard: number, place: number, end: number): StoreCorruptError {
+  return new StoreCorruptError(
+    `JetStream: the order log names place ${place} of shard ${shard + 1}, whose stream ends at ${end}: no positions are given out from there on. Either the ` +
+      'servers have lost events that they had acknowledged, or something other than this store has written to the subjects of the order log. ' +
+      'Stop every process; restore what was lost, or restore the order log from a copy from before that claim.',
+  )
+}
