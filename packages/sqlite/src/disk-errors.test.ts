@@ -28,7 +28,7 @@ const attacks = [
   { calls: 'pwrite64', least: 40, most: 120, codes: ['store-unavailable'] },
   { calls: 'fsync,fdatasync', least: 6, most: 15, codes: ['store-unavailable'] },
   // SQLite takes EIO from a read for a damaged file.
-  { calls: 'pread64', least: 8, most: 24, codes: ['store-unavailable', 'store-corrupt'] },
+  { calls: 'pread64', least: 16, most: 32, codes: ['store-unavailable', 'store-corrupt'] },
 ]
 
 describe('a disk that fails now and then', () => {
