@@ -17,6 +17,8 @@ export interface WatchedLog {
   readonly logName: string
   /** The file of the views. */
   readonly viewFile: string
+  /** The bucket that says how far reactions and sagas are in the log. */
+  readonly bucket: string
   /** Is told when it could not look; it looks again. */
   readonly onError: (error: unknown) => void
 }
@@ -106,12 +108,15 @@ export class LogWitness implements AsyncDisposable {
   }
 
   #hasChanged({ position, eventId }: Witness, found: string | undefined): LogChangedError {
-    const { logName, viewFile } = this.#log
+    const { logName, viewFile, bucket } = this.#log
     const there = found === undefined ? 'no event' : `the event ${found}`
     return new LogChangedError(
       `The views in ${viewFile} were built from another log than ${logName}: at position ${position} they have seen the event ${eventId}, ` +
         `and now there is ${there}. Name the servers and the prefix that the views belong to, or another folder with --data. ` +
-        `If this is the log that is meant, and it was made anew or has lost events, delete ${viewFile}*: the views are then built anew.`,
+        `If this is the log that is meant, and it was made anew or has lost events, stop all services on it, delete ${viewFile}* in the folder ` +
+        `of each, and the bucket ${bucket} with \`nats kv del ${bucket}\`: reactions and sagas would take new events for done that stand where ` +
+        'they have been. The views are then built anew, and reactions and sagas begin anew: what they have told others of events that are ' +
+        'still there they tell again, under the same idempotency keys.',
     )
   }
 }

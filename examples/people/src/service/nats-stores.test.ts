@@ -81,24 +81,46 @@ describe('a service that cannot run on NATS says in one line why, and ends with 
     const dataFolder = temporaryFolder(context)
     const service = await start(context, dataFolder, server.url, '--nats-prefix', 'one')
     await send(service)
-    // It looks once a second.
-    for (let waited = 0; !existsSync(join(dataFolder, 'nats-views.sqlite-log.json')); waited += 50) {
-      assert.ok(waited < 20_000)
-      await delay(50)
-    }
+    await untilWitnessed(dataFolder)
     assert.equal(await service.end('SIGTERM'), 0)
     const other = ['--nats-prefix', 'other'] as const
     assert.match(
       await failureIn(dataFolder, server.url, ...other),
-      /nats-views\.sqlite were built from another log than the stream other-EVENTS on nats:\S+: at position 1 .* now there is no event\. .* delete \S+nats-views\.sqlite\*: /,
+      /nats-views\.sqlite were built from another log than the stream other-EVENTS on nats:\S+: at position 1 .* now there is no event\. .* delete \S+nats-views\.sqlite\* .* the bucket other-PROCESSING /,
     )
     // A log of the same length is another one, too.
     const filler = await start(context, temporaryFolder(context), server.url, ...other)
     await send(filler)
     await filler.end('SIGTERM')
     assert.match(await failureIn(dataFolder, server.url, ...other), /at position 1 .* now there is the event /)
-    for (const file of globSync('nats-views.sqlite*', { cwd: dataFolder })) rmSync(join(dataFolder, file))
+    deleteViews(dataFolder)
     const anew = await start(context, dataFolder, server.url, ...other)
+    assert.equal(await anew.end('SIGTERM'), 0)
+  })
+
+  test('when its log was made anew, and starts when views and bucket are gone as it says', async (context) => {
+    const server = await startNatsServer(context)
+    const dataFolder = temporaryFolder(context)
+    const service = await start(context, dataFolder, server.url)
+    await send(service)
+    await untilWitnessed(dataFolder)
+    assert.equal(await service.end('SIGTERM'), 0)
+    const connection = await connect({ servers: server.url })
+    const { streams } = await jetstreamManager(connection)
+    const { config } = await streams.info('EVENTS')
+    await streams.delete('EVENTS')
+    await streams.add(config)
+    const message = await failureIn(dataFolder, server.url)
+    assert.match(
+      message,
+      / delete \S+nats-views\.sqlite\* .* and the bucket PROCESSING with `nats kv del PROCESSING`: /,
+    )
+    deleteViews(dataFolder)
+    assert.match(await failureIn(dataFolder, server.url), /has processed position 1, but the event store ends at 0/)
+    await streams.delete('KV_PROCESSING')
+    await connection.close()
+    const anew = await start(context, dataFolder, server.url)
+    await send(anew)
     assert.equal(await anew.end('SIGTERM'), 0)
   })
 })
@@ -123,6 +145,18 @@ async function start(
   const service = await ServiceProcess.start({ dataFolder, args: ['--nats', url, ...args] })
   context.after(() => service.end('SIGKILL'))
   return service
+}
+
+/** It looks once a second. */
+async function untilWitnessed(dataFolder: string): Promise<void> {
+  for (let waited = 0; !existsSync(join(dataFolder, 'nats-views.sqlite-log.json')); waited += 50) {
+    assert.ok(waited < 20_000)
+    await delay(50)
+  }
+}
+
+function deleteViews(dataFolder: string): void {
+  for (const file of globSync('nats-views.sqlite*', { cwd: dataFolder })) rmSync(join(dataFolder, file))
 }
 
 async function send({ url }: ServiceProcess): Promise<void> {

@@ -41,7 +41,7 @@ export async function openNatsStores(nats: NatsOptions, dataFolder: string, log:
   const progressStore = opened.use(await JetStreamProgressStore.open({ connection, giveUpAfterMs, bucket }))
   const logName = `the stream ${streamName} on ${nats.servers.join(', ')}`
   const onError = (err: unknown): void => log.warn({ err }, 'Whether the log is as it was could not be looked at')
-  const witness = opened.use(await LogWitness.open({ eventStore, logName, viewFile, onError }))
+  const witness = opened.use(await LogWitness.open({ eventStore, logName, viewFile, bucket, onError }))
   const viewStore = opened.use(new SqliteViewStore({ path: viewFile }))
   const serve = async (application: Application): Promise<AsyncDisposable> => {
     const service = new NatsService({
