@@ -113,6 +113,17 @@ describe('a store with several streams', { timeout: 30_000 }, () => {
     })
   })
 
+  test('is refused with pages of the order that may not fit into a message', async () => {
+    const own = ownShards({ servers: server.url, shards: 100, orderPageSize: 10_000, giveUpAfterMs: 2000 })
+    await assert.rejects(ShardedJetStreamEventStore.open(own), {
+      code: 'invalid-option',
+      option: 'orderPageSize',
+      message: /takes up to 10000000 bytes, but a message of the server at most 1048576: set it to 1048 or less/,
+    })
+    const streams = await withManager((all) => all.names().next())
+    assert.ok(!streams.some((name) => name.startsWith(own.streamName ?? '')), 'nothing was made')
+  })
+
   test('refuses options that make no sense', async () => {
     for (const [option, value] of [
       ['shards', 0],

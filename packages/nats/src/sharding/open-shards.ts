@@ -13,7 +13,7 @@ import {
 } from '../stream/open-stream.ts'
 import { compareStream, type StreamSettings, streamSettings, type WantedStream } from '../stream/stream-settings.ts'
 import { UnsafeStreamError } from '../stream/unsafe-stream-error.ts'
-import { type CheckedShardedOptions, subject } from './sharded-options.ts'
+import { type CheckedShardedOptions, checkPageFits, subject } from './sharded-options.ts'
 
 /** The streams, as they are. */
 export interface ShardStreams {
@@ -45,13 +45,15 @@ export function shardPrefix(prefix: string, shard: number): string {
 }
 
 /**
- * @throws {InvalidOptionError} when the streams were made for another number of shards, or another rule
+ * @throws {InvalidOptionError} when the streams were made for another number of shards, or another rule, or a page of the
+ *   order may not fit into a message
  * @throws {UnsafeStreamError} when one can lose events and the caller has not accepted that
  * @throws {StoreCorruptError} when events are there, but no order log
  * @throws {StoreUnavailableError} when JetStream does not answer, or refuses
  */
 export async function openShards(connection: NatsConnection, options: CheckedShardedOptions): Promise<ShardStreams> {
   const { streamName, prefix, shards, allowUnsafe = [], giveUpAfterMs } = options
+  checkPageFits(options, connection.info?.max_payload ?? 1_048_576)
   const replicas = options.replicas ?? (connection.info?.cluster === undefined ? 1 : 3)
   const serverVersion = connection.info?.version ?? 'unknown'
   const manager = await jetstreamManager(connection, { checkAPI: false, timeout: options.requestTimeoutMs })

@@ -24,7 +24,8 @@ export interface ShardedJetStreamEventStoreOptions extends JetStreamEventStoreOp
   readonly shardBy?: ShardBy
   /**
    * How many messages of the order log are folded into one message of a page, from which old positions are found; 1,024 when
-   * left out. It counts when the streams are made; later it is taken from them.
+   * left out. It counts when the streams are made; later it is taken from them. Times `shards` and 10 bytes, it must fit into
+   * a message.
    */
   readonly orderPageSize?: number
 }
@@ -49,4 +50,19 @@ export function checkShardedOptions(options: ShardedJetStreamEventStoreOptions):
     throw new InvalidOptionError(subject, 'shardBy', `must be 'aggregate-id' or 'aggregate-type', got ${found}.`)
   }
   return { ...checkJetStreamOptions(more), shards, shardBy, orderPageSize }
+}
+
+/** What a run of places takes in a page, at most as a rule; each claim may add one for each shard. */
+const bytesOfRun = 10
+
+/** @throws {InvalidOptionError} when a page of the order may be larger than a message of the server */
+export function checkPageFits({ shards, orderPageSize }: CheckedShardedOptions, maxPayload: number): void {
+  const bytes = orderPageSize * shards * bytesOfRun
+  if (bytes <= maxPayload) return
+  throw new InvalidOptionError(
+    subject,
+    'orderPageSize',
+    `is ${orderPageSize} for ${shards} shards, with which a page of the order takes up to ${bytes} bytes, but a message of the server at most ` +
+      `${maxPayload}: set it to ${Math.floor(maxPayload / shards / bytesOfRun)} or less, or raise max_payload.`,
+  )
 }
