@@ -21,7 +21,7 @@ export interface OrderPagesParts {
   readonly pageSize: number
 }
 
-/** How many pages to remember: about 70 KB each when every claim is about another shard than the one before. */
+/** How many pages to remember: about 100 bytes for each run of places, of which a claim adds up to one for each shard. */
 const mostRemembered = 256
 const mostMessages = 1000
 
