@@ -65,8 +65,10 @@ export class Bank {
   }
 
   /** Lets those that run look at what others have asked for: a sign of life is due. */
-  passShortTime(): void {
+  async passShortTime(): Promise<void> {
     this.time.advance(leaseMs * 0.4)
+    // Whoever has a processor must find the time to show a sign of life before more of it passes.
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 
   /** @param name the same again for a process that has ended and finds its views again */
